@@ -1,0 +1,326 @@
+"""Train: baselines first, candidates on shared folds within the budget, the best refit, calibrated and handed back.
+
+Whatever happens on the way (a crash, a lack of memory, the end of the budget, Ctrl-C), a finished model comes back as
+long as the constant could be fit, which takes a fraction of a second and needs no worker.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from modelwright.core.errors import ModelError
+from modelwright.core.nouns import Task
+from modelwright.training import bench as benches
+from modelwright.training import finishing
+from modelwright.training.ahead import Ahead
+from modelwright.training.candidates import Candidate, complexity
+from modelwright.training.capacity import cores
+from modelwright.training.fitting import Fitter
+from modelwright.training.leaderboard import rows_of
+from modelwright.training.pool import Pool
+from modelwright.training.portfolio import LineUp, line_up
+from modelwright.training.race import Entry, Race, enter
+from modelwright.training.request import Trained, TrainRequest
+from modelwright.training.scoring import Judge, Standing, rank
+from modelwright.training.session import INTERRUPTED_REFIT_S, Session, listening_for_signals
+from modelwright.training.tuning import Tuning, tune
+from modelwright.training.units import Unit, UnitResult, UnitStore
+
+if TYPE_CHECKING:
+    from modelwright.registry.model import Model
+
+#: stands in the plan when probabilities were calibrated: with a spent budget they are not
+CALIBRATION = "calibration"
+
+
+def train(request: TrainRequest) -> Trained:
+    """Train within the budget. Raises SpecError on parameters no family has, ModelError when nothing can be fit,
+    KeyboardInterrupt when stopped before anything was."""
+    started = time.monotonic()
+    if not request.task.has_target:
+        from modelwright.training import unsupervised
+
+        return unsupervised.train(request, started)
+    judge = judge_of(request)
+    limit = _useful(request, line_up(request, judge))
+    folder = request.cache / "bench"
+    with Pool(folder=folder, limit=limit, memory_bytes=request.memory_bytes, base_dir=request.base_dir) as pool:
+        if request.evaluation.cv.nested:
+            from modelwright.training import nested
+
+            return nested.train(request, judge, partial(_once, pool=pool))
+        return _once(request, pool)
+
+
+def _once(request: TrainRequest, pool: Pool, place: str = "bench") -> Trained:
+    """One competition on one set of rows, which `place` names in the cache."""
+    started = time.monotonic()
+    judge = judge_of(request)
+    contest = line_up(request, judge)
+    store = UnitStore(request.cache / "units")
+    store.clear_drafts()
+    folder = request.cache / place
+    bench = benches.lay(request, folder)
+    pool.move(folder)
+    session = Session(request=request, bench=bench, store=store, pool=pool, started_s=started)
+    with listening_for_signals(session):
+        pool.warm(_useful(request, contest))
+        return _Training(session=session, judge=judge, line_up=contest).run()
+
+
+def _useful(request: TrainRequest, contest: LineUp) -> int:
+    """More workers than units would only wait."""
+    return min(request.workers or cores(), (1 + len(contest.candidates)) * (1 + len(request.folds)))
+
+
+def judge_of(request: TrainRequest) -> Judge:
+    from modelwright.evaluation import costs
+    from modelwright.evaluation.catalog import resolve
+
+    with costs.charged(request.evaluation.cost, request.classes):  # a caller may not have said what answers cost
+        name, metric = resolve(request.metric, request.task)
+        matrix = costs.in_force()
+    assert request.y is not None
+    return Judge(
+        task=request.task,
+        classes=request.classes,
+        y=request.y,
+        folds=request.folds,
+        metric_name=name,
+        metric=metric,
+        decision_threshold=request.evaluation.decision_threshold,
+        costs=matrix if request.task is Task.BINARY else None,
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Training:
+    """The order of things for tasks with a target."""
+
+    session: Session
+    judge: Judge
+    line_up: LineUp
+    entries: list[Entry] = field(default_factory=list)
+    refits: dict[str, UnitResult] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    marks: dict[str, float] = field(default_factory=dict)
+    ahead: Ahead = field(default_factory=Ahead)
+
+    def run(self) -> Trained:
+        race = Race(session=self.session, judge=self.judge, may_win=frozenset(self.line_up.chosen_from))
+        self._constant(race)
+        self._plain(race)
+        self.ahead.start()
+        self._mark("baselines")
+        self._compete(race)
+        tuning = self._tune(race)
+        self._mark("search")
+        chosen = self._refit_best()
+        self._mark("refit")
+        return self._answer(chosen, tuning)
+
+    # ------------------------------------------------------------ the order of things
+
+    def _constant(self, race: Race) -> None:
+        """The dummy, in this process, while the workers are still importing."""
+        entry = self._enter(self.line_up.baselines[:1])[0]
+        fitter = Fitter(bench=self.session.bench, store=self.session.store)
+        for unit in entry.units:
+            self.session.fit_here(fitter, unit)
+            entry.results[unit.name] = self.session.results[unit.name]
+        refit = entry.candidate.unit(self._seed, None)
+        self.session.fit_here(fitter, refit)
+        self.refits[entry.candidate.name] = self.session.results[refit.name]
+        race.conclude(entry)
+        self.session.say("the constant is fit; workers are starting")
+
+    def _plain(self, race: Race) -> None:
+        """The simple baseline: its folds and its refit before anything else."""
+        entry = self._enter(self.line_up.baselines[1:])[0]
+        refit = entry.candidate.unit(self._seed, None)
+
+        def heard(unit: Unit) -> None:
+            if unit.name != refit.name:
+                race.hear(entry, unit)
+            elif refit.name in self.session.results:
+                self.refits[entry.candidate.name] = self.session.results[refit.name]
+
+        ended = race.work([*entry.units, refit], admit=lambda _unit: entry.status in ("waiting", "done"), heard=heard)
+        if entry.status == "waiting":
+            entry.status, entry.note = "skipped", ended or "not in the replayed plan"
+
+    def _compete(self, race: Race) -> None:
+        race.run(self._enter(self.line_up.candidates))
+
+    def _tune(self, race: Race) -> Tuning | None:
+        spec = self.session.request.tuning
+        done = [entry for entry in self._eligible() if entry.status == "done"]
+        if spec is None or not done:
+            return None
+        best = done[0]
+        for entry in done[1:]:
+            best = entry if self.judge.better(entry.score, best.score) else best
+        found = tune(self.session, race, best.candidate, spec)
+        if found.note:
+            self.notes.append(found.note)
+        finished = [entry for entry in found.entries if entry.status == "done"]
+        finished.sort(key=lambda entry: (-self.judge.gain(entry.score, 0.0), entry.candidate.name))
+        self.entries += finished[:1]
+        return found
+
+    def _refit_best(self) -> Entry:
+        """Fit the winner on all rows, or a runner-up, or fall back on a baseline; says so in the notes."""
+        ranking = self._ranking()
+        for entry in ranking[:1]:
+            if self._refit(entry):
+                return entry
+        for entry in ranking[1:]:
+            if self._is_refit(entry) and self._refit(entry):
+                self.notes.append(
+                    f"{ranking[0].candidate.name} won on the folds but could not be fit on all rows in time; "
+                    f"{entry.candidate.name} is the best that could"
+                )
+                return entry
+        for entry in reversed(self.entries[:2]):
+            if entry.candidate.name in self.refits:
+                self._explain_fallback(entry)
+                return entry
+        raise ModelError("Nothing could be fit.", code="training.nothing", hint="look at the data checks")
+
+    def _is_refit(self, entry: Entry) -> bool:
+        """Whether the candidate led for a while and so was fit on all rows already, or was so in a replayed plan."""
+        unit = entry.candidate.unit(self._seed, None, entry.median_rounds())
+        replayed = self.session.request.replay is not None and self.session.planned(unit)
+        return entry.candidate.name in self.refits or unit.name in self.session.results or replayed
+
+    def _refit(self, entry: Entry) -> bool:
+        name = entry.candidate.name
+        if name in self.refits:
+            return True
+        unit = entry.candidate.unit(self._seed, None, entry.median_rounds())
+        session = self.session
+        if not session.planned(unit):
+            return False
+        result = session.finish(unit, self._refit_clock())
+        if result is not None:
+            self.refits[name] = result
+        return result is not None
+
+    def _refit_clock(self) -> Any:
+        session = self.session
+        asked_s = time.monotonic()
+
+        def left_s() -> float:
+            if session.stops > 1:
+                return 0.0
+            patience = INTERRUPTED_REFIT_S - (time.monotonic() - asked_s) if session.stopped else float("inf")
+            return min(session.grace_left_s, patience)
+
+        return left_s
+
+    # ------------------------------------------------------------ who may win
+
+    def _eligible(self) -> list[Entry]:
+        allowed = set(self.line_up.chosen_from)
+        return [one for one in self.entries if one.candidate.name in allowed or one.candidate.trial is not None]
+
+    def _ranking(self) -> list[Entry]:
+        done = {entry.candidate.name: entry for entry in self._eligible() if entry.status == "done"}
+        standings = [
+            Standing(name=name, complexity=complexity(entry.candidate.family), scores=entry.scores)
+            for name, entry in done.items()
+        ]
+        return [done[one.name] for one in rank(standings, self.judge)]
+
+    def _explain_fallback(self, entry: Entry) -> None:
+        wanted = [one for one in self.line_up.chosen_from if one != entry.candidate.name]
+        if not wanted:
+            return
+        failed = [one.note for one in self.entries if one.candidate.name in wanted and one.status == "failed"]
+        remedy = failed[0] if failed else "give training.budget_s or training.memory_share more room"
+        baseline = f"the {entry.candidate.family} baseline is returned"
+        self.notes.append(f"none of {', '.join(wanted)} could be finished, so {baseline}; {remedy}")
+
+    # ------------------------------------------------------------ the answer
+
+    def _answer(self, chosen: Entry, tuning: Tuning | None) -> Trained:
+        session, request = self.session, self.session.request
+        store = session.store
+        top = None
+        if chosen.status == "done":
+            raw = [store.predictions(chosen.results[unit.name].key) for unit in chosen.units]
+            top = finishing.finish(request, self.judge, raw, calibrate=self._may_calibrate())
+            self.notes += top.notes
+        model = self._model(chosen.candidate, top)
+        baselines = {
+            entry.candidate.name: self._model(entry.candidate, self._decided(entry))
+            for entry in self.entries[:2]
+            if entry.candidate.name in self.refits
+        }
+        self._mark("finish")
+        if session.stopped:
+            self.notes.append("interrupted")
+        return Trained(
+            model=model,
+            leaderboard=rows_of(self.entries, self.judge, chosen, self.line_up.absent),
+            trials=tuple(tuning.trials) if tuning else (),
+            oof=top.oof if top else finishing.nothing(request),
+            oof_rows=top.oof_rows if top else finishing.no_rows(),
+            baselines=baselines,
+            pipeline=self.refits[chosen.candidate.name].pipeline,
+            plan=session.plan(),
+            chosen_family=chosen.candidate.family,
+            chosen_params=chosen.candidate.params,
+            notes=(*self.line_up.notes, *self.notes),
+            timings_s=self._timings(),
+            interrupted=session.stopped,
+            candidate=chosen.candidate,
+        )
+
+    def _decided(self, entry: Entry) -> finishing.Finish | None:
+        """A baseline gets a tuned threshold too, or it would lose to the threshold rather than to the model."""
+        if entry.status != "done" or not self.judge.tunes_threshold:
+            return None
+        raw = [self.session.store.predictions(entry.results[unit.name].key) for unit in entry.units]
+        return finishing.finish(self.session.request, self.judge, raw, calibrate=False)
+
+    def _may_calibrate(self) -> bool:
+        """Whether probabilities are to be calibrated and there is time to load what that needs; the plan says so."""
+        session, request = self.session, self.session.request
+        if not request.model.calibrate or not request.task.is_classification:
+            return False
+        if request.replay is not None:
+            wanted = CALIBRATION in request.replay
+        else:
+            wanted = self.ahead.ready(session.left_s if not session.stopped else 0.0)
+            if not wanted:
+                self.notes.append("calibration: left out, the budget was spent")
+        if wanted:
+            session.steps.append(CALIBRATION)
+        return wanted
+
+    def _model(self, candidate: Candidate, top: finishing.Finish | None) -> Model:
+        return finishing.assemble(
+            self.session.request, self.session.store, candidate, self.refits[candidate.name].key, top
+        )
+
+    def _timings(self) -> dict[str, float]:
+        total = self.session.elapsed_s
+        parts = {name: round(seconds, 3) for name, seconds in self.marks.items()}
+        return {**parts, "fits": round(self.session.busy_s, 3), "total": round(total, 3)}
+
+    def _mark(self, name: str) -> None:
+        self.marks[name] = self.session.elapsed_s - sum(self.marks.values())
+
+    def _enter(self, candidates: Sequence[Candidate]) -> list[Entry]:
+        made = enter(candidates, self._seed, len(self.judge.folds))
+        self.entries += made
+        return made
+
+    @property
+    def _seed(self) -> int:
+        return self.session.request.seed

@@ -1,0 +1,166 @@
+"""Which candidates compete: the baselines, then what the file asks for, or a fixed portfolio in priority order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import msgspec
+
+from modelwright.core.errors import SpecError
+from modelwright.core.nouns import LeaderboardRow, Task
+from modelwright.training.candidates import ROUNDS, Candidate, load_family, read_params, simple_family, suitable
+from modelwright.training.request import TrainRequest
+from modelwright.training.scoring import Judge
+from modelwright.training.units import Weighting
+
+#: name, family, parameters, and whether it waits for budgets of this many seconds. Order: strength per CPU second.
+#: Second entries of a family differ where public defaults differ most (TabArena: extra_trees on and off, leaf sizes).
+_PORTFOLIO: tuple[tuple[str, str, dict[str, Any], float], ...] = (
+    ("lightgbm", "lightgbm", {}, 0.0),
+    ("catboost", "catboost", {}, 0.0),
+    ("xgboost", "xgboost", {}, 0.0),
+    (
+        "lightgbm-small",
+        "lightgbm",
+        {"num_leaves": 7, "learning_rate": 0.03, "n_estimators": 1000, "subsample": 0.8},
+        0.0,
+    ),
+    ("extra_trees", "extra_trees", {}, 0.0),
+    ("random_forest", "random_forest", {}, 0.0),
+    ("hist_gb", "hist_gb", {}, 60.0),
+    ("elastic_net", "elastic_net", {}, 20.0),
+    ("knn", "knn", {}, 60.0),
+    ("ebm", "ebm", {}, 120.0),
+    ("mlp", "mlp", {}, 120.0),
+    ("svm", "svm", {}, 120.0),
+)
+#: metrics of labels that a majority class can win, where weights help models without a tuned threshold
+_BALANCED_METRICS = ("f1", "f1_macro", "balanced_accuracy", "mcc", "recall", "jaccard")
+#: optional part -> the module it brings, where the names differ
+_MODULES = {"ebm": "interpret"}
+#: the largest class is this many times the smallest before weights are worth their bias
+_UNBALANCED = 1.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineUp:
+    """Who competes. `chosen_from` are the names the final choice is made among."""
+
+    baselines: tuple[Candidate, ...]
+    candidates: tuple[Candidate, ...]
+    chosen_from: tuple[str, ...]
+    absent: tuple[LeaderboardRow, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def line_up(request: TrainRequest, judge: Judge) -> LineUp:
+    """Everybody in the order of their turn. Raises SpecError on parameters a family does not have."""
+    weighting, note = choose_weighting(request, judge)
+    simple = simple_family(request.task)
+    dummy = Candidate(name="dummy", family="dummy", narrow=True)
+    plain = Candidate(name=simple, family=simple, weighting=weighting)
+    asked = asked_families(request)
+    if asked is None:
+        found, absent = _fitting_portfolio(request)
+    else:
+        found, absent = _asked_candidates(request, asked), []
+    baselines: dict[tuple[str, tuple[str, ...]], str] = {(one.family, ()): one.name for one in (dummy, plain)}
+    found = [msgspec.structs.replace(one, weighting=weighting) for one in found]
+    running = [one for one in found if (one.family, tuple(one.params)) not in baselines]
+    names = [baselines.get((one.family, tuple(one.params)), one.name) for one in found]
+    return LineUp(
+        baselines=(dummy, plain),
+        candidates=tuple(running),
+        chosen_from=tuple(dict.fromkeys([plain.name, *names] if asked is None else names)),
+        absent=tuple(absent),
+        notes=(note,) if note else (),
+    )
+
+
+def asked_families(request: TrainRequest) -> list[str] | None:
+    """The families the file names; None for `auto`."""
+    said = request.model.type
+    if said == "auto":
+        return None
+    return [said] if isinstance(said, str) else list(dict.fromkeys(said))
+
+
+def _asked_candidates(request: TrainRequest, asked: Sequence[str]) -> list[Candidate]:
+    found = []
+    for name in asked:
+        family = load_family(name, request.base_dir)
+        if request.task not in family.tasks:
+            raise SpecError(
+                f"The family '{name}' does not serve {request.task.value}.",
+                code="spec.family_task",
+                hint=f"it serves {', '.join(sorted(task.value for task in family.tasks))}; or use type: auto",
+                subject="model.type",
+            )
+        params = dict(request.model.params) if len(asked) == 1 else {}
+        read_params(family, params, name)
+        found.append(
+            Candidate(
+                name=_short_name(name, params, request.task),
+                family=name,
+                params=params,
+                early_stopping=request.early_stopping and not set(params) & set(ROUNDS),
+            )
+        )
+    return found
+
+
+def _short_name(family: str, params: dict[str, Any], task: Task) -> str:
+    """What the plan and the leaderboard call an asked family; not the name of a baseline that differs from it."""
+    name = family.rpartition(":")[2]
+    return f"{name}-asked" if name in ("dummy", simple_family(task)) and params else name
+
+
+def _fitting_portfolio(request: TrainRequest) -> tuple[list[Candidate], list[LeaderboardRow]]:
+    """The part of the portfolio that this table, this budget and this installation allow, and why not the rest."""
+    usable, broken = suitable([family for _, family, _, _ in _PORTFOLIO], request.task, request.base_dir)
+    why = dict(broken)
+    found, absent = [], []
+    for name, family, params, least_s in _PORTFOLIO:
+        reason = why.get(family, "") if family not in usable else _unfit(request, family, least_s)
+        if family in usable and not reason:
+            found.append(Candidate(name=name, family=family, params=params, early_stopping=request.early_stopping))
+        elif reason and "does not serve" not in reason:
+            absent.append(LeaderboardRow(name=name, family=family, params=params, status="skipped", note=reason))
+    return found, absent
+
+
+def _unfit(request: TrainRequest, name: str, least_s: float) -> str:
+    needs = load_family(name, request.base_dir).needs
+    rows = request.frame.height
+    least_s = max(least_s, needs.min_budget_s)
+    whole_s = request.budget_s / (1 - request.taken_share)
+    if needs.extra is not None and find_spec(_MODULES.get(needs.extra, needs.extra)) is None:
+        return f"the optional part '{needs.extra}' is not installed"
+    if needs.max_rows is not None and rows > needs.max_rows:
+        return f"too slow above {needs.max_rows:,} rows"
+    if rows < needs.min_rows:
+        return f"needs at least {needs.min_rows:,} rows"
+    return f"tried with budgets from {least_s:.0f} s" if whole_s < least_s else ""
+
+
+def choose_weighting(request: TrainRequest, judge: Judge) -> tuple[Weighting, str]:
+    """How unequal classes are met, and why. Where a threshold is tuned it does what weights would do (Elkan 2001:
+    reweighting and moving the threshold are equivalent), without spoiling the probabilities."""
+    import numpy as np
+
+    said = request.model.imbalance
+    if not request.task.is_classification or request.y is None:
+        return "none", ""
+    if said != "auto":
+        return said, "" if said == "none" else f"imbalance: {said}, as asked, on learn rows only"
+    counts = np.bincount(request.y, minlength=len(request.classes))
+    counts = counts[counts > 0]
+    unequal = counts.size > 1 and counts.max() > _UNBALANCED * counts.min()
+    if not unequal or judge.metric.needs != "labels" or judge.metric_name not in _BALANCED_METRICS:
+        return "none", "imbalance: none needed for this metric" if unequal else ""
+    if judge.tunes_threshold:
+        return "none", "imbalance: met by the tuned decision threshold, which leaves probabilities unbiased"
+    return "class_weight", f"imbalance: class weights, because {judge.metric_name} judges labels of unequal classes"

@@ -1,0 +1,206 @@
+"""The race: units of many candidates handed to the workers in priority order, as long as they can still finish."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from modelwright.training.candidates import Candidate, expected_fit_s
+from modelwright.training.scoring import Judge
+from modelwright.training.session import Session
+from modelwright.training.units import Unit, UnitResult
+
+#: an unmeasured family is left out only when even a fraction of its expected cost would not fit
+_BENEFIT_OF_DOUBT = 0.5
+#: guesses of fewer seconds are not compared with what was measured, and how far measurements may change guesses
+_TELLING_S = 0.1
+_PACES = (0.25, 10.0)
+#: seconds kept for assembling the model: calibration, threshold, reading states back
+ASSEMBLY_S = 0.3
+
+
+@dataclass(slots=True, kw_only=True)
+class Entry:
+    """One candidate and how far it has come."""
+
+    candidate: Candidate
+    units: tuple[Unit, ...]
+    status: str = "waiting"  # waiting | done | failed | skipped | pruned
+    note: str = ""
+    scores: tuple[float, ...] = ()  # one per judged fold, in the metric's own direction
+    results: dict[str, UnitResult] = field(default_factory=dict)
+
+    @property
+    def score(self) -> float:
+        """Mean over the folds; NaN before the first is judged."""
+        return math.fsum(self.scores) / len(self.scores) if self.scores else math.nan
+
+    @property
+    def seconds(self) -> float:
+        return math.fsum(result.seconds for result in self.results.values())
+
+    @property
+    def usual_s(self) -> float | None:
+        """The median: a worker's first unit also pays for importing its libraries."""
+        return statistics.median(result.seconds for result in self.results.values()) if self.results else None
+
+    def median_rounds(self) -> int | None:
+        """The middle of the rounds that early stopping kept in the folds."""
+        found = sorted(result.rounds for result in self.results.values() if result.rounds is not None)
+        return found[len(found) // 2] if found else None
+
+
+def enter(candidates: Iterable[Candidate], seed: int, n_folds: int) -> list[Entry]:
+    return [Entry(candidate=one, units=tuple(one.unit(seed, fold) for fold in range(n_folds))) for one in candidates]
+
+
+@dataclass(slots=True, kw_only=True)
+class Race:
+    """Runs entries against each other on the same folds. `reserve_s` is kept for fitting the best on all rows."""
+
+    session: Session
+    judge: Judge
+    #: names of candidates among which the choice is made; trials always may win
+    may_win: frozenset[str] = frozenset()
+    reserve_s: float = ASSEMBLY_S
+    #: refits of candidates that lead for now, so that whenever the end comes the leader is finished
+    _ahead: list[Unit] = field(default_factory=list)
+    #: unit -> family, of all that were in the race so far
+    _families: dict[str, str] = field(default_factory=dict)
+
+    def run(self, entries: Sequence[Entry]) -> None:
+        """Fit and judge every entry that time allows; afterwards each is done, failed or skipped, and says why."""
+        owner = {unit.name: entry for entry in entries for unit in entry.units}
+        ended = self.work(
+            [unit for entry in entries for unit in entry.units],
+            admit=lambda unit: self._admit(owner[unit.name]),
+            heard=lambda unit: self.hear(owner[unit.name], unit),
+        )
+        for entry in entries:
+            if entry.status == "waiting":
+                entry.status = "skipped"
+                entry.note = entry.note or ended or "not in the replayed plan"
+
+    def work(self, units: Sequence[Unit], *, admit: Callable[[Unit], bool], heard: Callable[[Unit], None]) -> str:
+        """Hand out units in order; returns why it ended early, or an empty string."""
+        session = self.session
+        self._families.update({unit.name: unit.family for unit in units})
+        queue, running = deque(units), set[str]()
+        while queue or running:
+            ended = self._over()
+            if ended:
+                session.drop(ended, keep=lambda unit: unit.fold is None)
+                for unit in units:
+                    if unit.name in running and unit.name not in session.flying:
+                        heard(unit)
+                return ended
+            while self._ahead and session.pool.free:
+                session.ask_early(self._ahead.pop(0))
+            while queue and session.pool.free:
+                unit = queue.popleft()
+                if not session.planned(unit) or not admit(unit):
+                    continue
+                if session.ask(unit):
+                    heard(unit)
+                else:
+                    running.add(unit.name)
+            if running or queue:  # the queue may be waiting for a refit that was asked for early
+                for outcome in session.listen():
+                    if outcome.unit.name in running:
+                        running.discard(outcome.unit.name)
+                        heard(outcome.unit)
+        return ""
+
+    def _over(self) -> str:
+        if self.session.stopped:
+            return "interrupted"
+        return "the budget was spent" if self.session.left_s <= self.reserve_s else ""
+
+    # ------------------------------------------------------------ one entry
+
+    def _admit(self, entry: Entry) -> bool:
+        """Whether the entry's next unit is worth starting."""
+        if entry.status != "waiting":
+            return False
+        need_s, sure = self._need_s(entry)
+        left_s = self.session.left_s - ASSEMBLY_S
+        if need_s * (1.0 if sure else _BENEFIT_OF_DOUBT) <= left_s:
+            return True
+        entry.status = "skipped"
+        entry.note = f"needs about {need_s:.1f} s more, {max(0.0, left_s):.1f} s of the budget were left"
+        return False
+
+    def _need_s(self, entry: Entry) -> tuple[float, bool]:
+        """Seconds until the entry could be judged and fit on all rows, and whether that rests on measurement."""
+        bench = self.session.bench
+        usual_s = entry.usual_s
+        sure = usual_s is not None
+        if usual_s is None:
+            usual_s = self._pace() * expected_fit_s(entry.candidate.family, bench.frame.height, bench.frame.width)
+        folds_left = len(entry.units) - len(entry.results)
+        rounds_of_work = math.ceil(folds_left / max(1, self.session.pool.limit))
+        return usual_s * rounds_of_work + self._refit_s(usual_s), sure
+
+    def _pace(self) -> float:
+        """How much longer fits take here than guessed: the median over families that were measured, 1 before any."""
+        bench = self.session.bench
+        seconds: dict[str, list[float]] = {}
+        for name, result in self.session.results.items():
+            if (family := self._families.get(name)) is not None:
+                seconds.setdefault(family, []).append(result.seconds)
+        ratios = []
+        for family, found in seconds.items():
+            guess_s = expected_fit_s(family, bench.frame.height, bench.frame.width)
+            if guess_s >= _TELLING_S:  # what takes no time says nothing but how long imports take
+                ratios.append(statistics.median(found) / guess_s)
+        return min(_PACES[1], max(_PACES[0], statistics.median(ratios))) if ratios else 1.0
+
+    def _refit_s(self, usual_s: float) -> float:
+        """What a fit on all rows takes, from what a fold's fit takes."""
+        bench = self.session.bench
+        learns = [len(learn) for learn, _ in bench.folds]
+        share = bench.frame.height * len(learns) / max(1, sum(learns)) if learns else 1.0
+        return usual_s * share * 1.2
+
+    def hear(self, entry: Entry, unit: Unit) -> None:
+        session = self.session
+        result = session.results.get(unit.name)
+        if result is None:
+            failure = session.failures[unit.name]
+            late = failure.reason in ("the budget was spent", "interrupted")
+            if entry.status == "waiting":
+                entry.status = "skipped" if late else "failed"
+                entry.note = failure.reason if late else f"failed: {failure.reason}: {failure.message}".rstrip(": ")
+            return
+        entry.results[unit.name] = result
+        if len(entry.results) < len(entry.units) or entry.status != "waiting":
+            return
+        self.conclude(entry)
+
+    def conclude(self, entry: Entry) -> None:
+        """All folds are there: judge, and keep enough time to fit the best on all rows."""
+        try:
+            entry.scores = self.judge.fold_scores(
+                [self.session.store.predictions(r.key) for r in self._in_order(entry)]
+            )
+        except Exception as error:  # noqa: BLE001 - predictions no metric can judge fail their candidate only
+            entry.status, entry.note = "failed", f"failed: could not be judged: {error}"
+            return
+        if not math.isfinite(entry.score):
+            entry.status, entry.note = "failed", "failed: the metric is not finite on its predictions"
+            return
+        entry.status = "done"
+        candidate, best = entry.candidate, self.session.best
+        if candidate.trial is None and candidate.name not in self.may_win:
+            return
+        if best is None or self.judge.better(entry.score, best[1]):
+            self.session.best = (candidate.family, entry.score)
+            self.reserve_s = ASSEMBLY_S + self._refit_s(entry.usual_s or 0.0)
+            if self.session.request.replay is None:
+                self._ahead.append(candidate.unit(self.session.request.seed, None, entry.median_rounds()))
+
+    def _in_order(self, entry: Entry) -> list[UnitResult]:
+        return [entry.results[unit.name] for unit in entry.units]
