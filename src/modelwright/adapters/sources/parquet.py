@@ -1,0 +1,28 @@
+"""Parquet files (.parquet, .pq), with the types they store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from modelwright.adapters.sources._shared import Piece, check_header, read_files
+from modelwright.core.ports import ReadOptions, Source
+from modelwright.core.tables import RawTable
+
+
+class _Parquet:
+    suffixes = (".parquet", ".pq")
+    schemes: tuple[str, ...] = ()
+
+    def read(self, locations: Sequence[str], options: ReadOptions) -> RawTable:
+        return read_files(locations, options, _read_one)
+
+
+def _read_one(path: Path, options: ReadOptions) -> Piece:
+    import polars as pl
+
+    check_header(list(pl.read_parquet_schema(path)), path.name)
+    return Piece(frame=pl.read_parquet(path, glob=False, hive_partitioning=False))
+
+
+PLUGIN: Source = _Parquet()

@@ -1,0 +1,130 @@
+"""Packaging's judgement: restore the model from its own files, try each scorer on adversarial rows, choose one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelwright.core.errors import ModelError, ModelwrightError
+from modelwright.core.run import ScorerRecord
+from modelwright.core.tables import Predictions
+from modelwright.registry import adversarial, golden, parity
+from modelwright.registry.graph import build_graph
+from modelwright.registry.manifest import ScorerEvidence, Scorers
+from modelwright.registry.model import Model, from_files, to_files
+from modelwright.registry.scorers import CompiledScorer, OnnxScorer, ReferenceScorer, Scorer
+
+if TYPE_CHECKING:
+    import polars as pl
+
+#: the training path takes milliseconds a row; fewer of its rows are tried singly
+_REFERENCE_SINGLES = 8
+_REPRODUCED = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    scorers: Scorers
+    records: tuple[ScorerRecord, ...]
+    graph: bytes  # empty when no graph passed
+    golden: bytes
+    golden_rows: int
+
+
+def pass_gate(model: Model, sample: pl.DataFrame, *, choose: str | None = None) -> Gate:
+    """Try `compiled`, `onnx` and `reference`. Raises ModelError when the model does not survive its own files."""
+    if sample.height == 0:
+        raise ModelError("The parity gate needs rows to try, and there are none.", code="bundle.sample")
+    files = to_files(model)
+    restored = from_files(files, model.hooks)
+    kinds = adversarial.rows_by_kind(sample, model.signature)
+    kinds["threshold"] = adversarial.threshold_rows(sample, model.signature, restored.predict)
+    kinds = {kind: frame for kind, frame in kinds.items() if frame.height}
+    truth = {kind: restored.predict(frame) for kind, frame in kinds.items()}
+    _check_restored(model, kinds, truth)
+
+    graph, inputs, built, refusals = _candidates(restored)
+    threshold = model.decision_threshold
+    evidence = {name: ScorerEvidence(passed=False, reason=reason) for name, reason in refusals.items()}
+    for name, scorer in built.items():
+        singles = _REFERENCE_SINGLES if name == "reference" else parity.SINGLE_ROWS
+        evidence[name] = parity.judge(scorer, kinds, truth, threshold, singles=singles)
+    batch_only = not evidence["reference"].passed and _needs_neighbours(restored)
+    if batch_only:
+        evidence["reference"] = parity.judge(built["reference"], kinds, truth, threshold, singles=0)
+    times = {name: parity.median_us(built[name], kinds["validation"]) for name in built if evidence[name].passed}
+    if not times:
+        raise ModelError(
+            f"No scorer passed the parity gate: the training path itself {evidence['reference'].reason}.",
+            code="scorer.none",
+            hint="a feature step or family gives one row another answer than the same row in a table",
+            subject="model",
+        )
+    chosen = parity.choose(times, choose)
+    kept = graph if "onnx" in times else b""
+    model_bytes = sum(len(data) for data in files.values())
+    records = tuple(
+        parity.record(
+            name,
+            evidence[name],
+            chosen=name == chosen,
+            us_per_row=times.get(name),
+            size_bytes=(len(graph) or None) if name == "onnx" else model_bytes,
+        )
+        for name in parity.ORDER
+    )
+    rows = golden.choose_rows(sample, kinds, model.signature)
+    text, n_golden = golden.encode(rows, restored.predict(rows))
+    scorers = Scorers(
+        chosen=chosen,
+        batch_only=batch_only,
+        tolerance=parity.TOLERANCE,
+        evidence={name: evidence[name] for name in parity.ORDER},
+        onnx_inputs=inputs if kept else {},
+    )
+    return Gate(scorers=scorers, records=records, graph=kept, golden=text, golden_rows=n_golden)
+
+
+def _candidates(model: Model) -> tuple[bytes, dict[str, str], dict[str, Scorer], dict[str, str]]:
+    """Graph bytes, its inputs, the scorers that could be built, and why the others could not."""
+    graph = b""
+    inputs: dict[str, str] = {}
+    built: dict[str, Scorer] = {"reference": ReferenceScorer(model)}
+    refusals: dict[str, str] = {}
+    try:
+        built["compiled"] = CompiledScorer(model)
+    except Exception as error:  # noqa: BLE001 - a scorer that cannot be built is refused, never fatal
+        refusals["compiled"] = _why(error)
+    try:
+        graph, inputs = build_graph(model)
+        built["onnx"] = OnnxScorer(graph, inputs, model.signature)
+    except Exception as error:  # noqa: BLE001
+        refusals["onnx"] = _why(error)
+    return graph, inputs, built, refusals
+
+
+def _needs_neighbours(model: Model) -> bool:
+    """Windows and the user's own functions read whole tables; they have no single-row form and say so."""
+    return any(member.features.row() is None for member in model.members)
+
+
+def _why(error: Exception) -> str:
+    """Parts that cannot be said in a form say why; a part that breaks over it is refused like them."""
+    if isinstance(error, ModelwrightError):
+        return error.message
+    return f"{type(error).__name__}: {str(error)[:200]}"
+
+
+def _check_restored(model: Model, kinds: dict[str, pl.DataFrame], truth: dict[str, Predictions]) -> None:
+    """What was written and read must be what was trained."""
+    for kind, frame in kinds.items():
+        difference, wrong, close = parity.compare(model.predict(frame), truth[kind], model.decision_threshold)
+        bad = (difference > _REPRODUCED) | (wrong & ~close)
+        if bad.any():
+            raise ModelError(
+                f"The model written to files answers {int(bad.sum())} of {frame.height} {kind} rows differently "
+                f"from the model that was trained (by up to {float(difference[bad].max()):.2g}).",
+                code="bundle.state",
+                hint="a family or feature step does not restore what it learned; its contract test shows which",
+                subject="model",
+            )
