@@ -1,0 +1,388 @@
+"""The order of things in a run: prepare, split, check, train, prove, evaluate, review, package, register, report."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from modelwright.core.clock import new_run_id, timestamp
+from modelwright.core.digests import digest_of
+from modelwright.core.nouns import Decision, Verdict
+from modelwright.core.ports import Journal, Metric
+from modelwright.core.report import Report
+from modelwright.core.run import RunRecord
+from modelwright.lifecycle import champion as champions
+from modelwright.lifecycle import dataset_versions
+from modelwright.lifecycle.champion import Champion
+from modelwright.lifecycle.environment import (
+    code_digest,
+    commit_of,
+    environment,
+    hardware,
+    lock_digest,
+    plugins_digest,
+)
+from modelwright.lifecycle.operation import Context, Progress
+from modelwright.lifecycle.prepare import Division, Prepared, divide, prepare
+from modelwright.lifecycle.reviewing import since_last
+from modelwright.lifecycle.run_folder import write_documents
+from modelwright.lifecycle.stages import conclude, examine, judge, learn, package, partition, prove
+from modelwright.lifecycle.steps import StepResult, StepRunner, clear_drafts
+from modelwright.lifecycle.workspace import Workspace, without_passwords
+from modelwright.spec.hooks import spec_hooks
+from modelwright.spec.model import Spec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a run is asked to do."""
+
+    spec: Spec
+    text: str
+    base_dir: Path
+    name: str
+    #: units and scorer of an earlier run, to be repeated exactly
+    replay: tuple[str, ...] | None = None
+    scorer: str | None = None
+    #: and what its sealed rows and its champion were then
+    looks: int | None = None
+    champion: Champion | None = None
+    register: bool = True
+    #: the commit to record; found from `base_dir` when None
+    commit: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """One run under way."""
+
+    order: Order
+    context: Context
+    workspace: Workspace
+    record: RunRecord
+    steps: StepRunner
+    started_s: float
+    stopwatch: dict[str, float] = field(default_factory=dict)
+
+    def timed(self, name: str, work: Callable[[], StepResult]) -> StepResult:
+        started = time.monotonic()
+        result = work()
+        self.stopwatch[name] = round(time.monotonic() - started, 4)
+        return result
+
+    def note(self, **changes: object) -> None:
+        self.record = msgspec.structs.replace(self.record, **changes)
+
+
+def execute(order: Order, context: Context) -> RunRecord:
+    """Run the whole job. Raises SpecError or DataError before anything is written.
+
+    Ctrl-C during training keeps the best finished model; at any other moment the run is recorded as interrupted and
+    the next one resumes from the finished steps and units.
+    """
+    from modelwright.spec.hooks import at_home
+
+    with at_home(order.base_dir):
+        return _execute(order, context)
+
+
+def _execute(order: Order, context: Context) -> RunRecord:
+    from modelwright.evaluation.costs import charged
+
+    started = time.monotonic()
+    context.progress(Progress(step="data", message=f"reading {order.spec.data.source}"))
+    prepared = prepare(order.spec, order.base_dir)
+    with charged(order.spec.evaluation.cost, prepared.classes):
+        return _prepared(order, context, prepared, started)
+
+
+def _prepared(order: Order, context: Context, prepared: Prepared, started: float) -> RunRecord:
+    from modelwright.evaluation.catalog import resolve
+
+    metric, scorer = resolve(order.spec.evaluation.metric or prepared.problem.metric, prepared.problem.task)
+    division = divide(prepared, order.spec, order.base_dir)
+    read_s = round(time.monotonic() - started, 4)
+
+    workspace = Workspace(context.workspace, actor=context.actor, clock=context.clock)
+    with workspace.only_writer():
+        clear_drafts(workspace.steps)
+        _close_dead_runs(workspace)
+        run = _begin(order, context, workspace, prepared, started)
+        run.stopwatch["data"] = read_s
+        try:
+            return _stages(run, (prepared, division), metric, scorer)
+        except BaseException as error:
+            _abandon(run, error)
+            raise
+
+
+def _close_dead_runs(workspace: Workspace) -> None:
+    """A run that was killed could not say so; whoever holds the lock knows that it is not at work any more."""
+    for record in workspace.readable_runs():
+        run_id = record.run_id
+        if record.status == "running":
+            workspace.write_record(msgspec.structs.replace(record, status="interrupted"))
+            workspace.journal().append("run.interrupted", f"run:{run_id}", {"error": "its process was killed"})
+
+
+def _begin(order: Order, context: Context, workspace: Workspace, prepared: Prepared, started: float) -> _Run:
+    run_id = new_run_id(context.clock)
+    base = {"code": code_digest(), "environment": digest_of(environment()), "plugins": plugins_digest()}
+    steps = StepRunner(
+        cache=workspace.steps,
+        base={name: value for name, value in base.items() if value},
+        earlier=partial(_earlier, workspace, order.name),
+        announce=lambda name, message: context.progress(Progress(step=name, message=message)),
+    )
+    dataset = prepared.dataset
+    record = RunRecord(
+        run_id=run_id,
+        name=order.name,
+        status="running",
+        started_at=timestamp(context.clock.now()),
+        spec=msgspec.json.decode(without_passwords(msgspec.json.encode(order.spec).decode())),
+        spec_text=without_passwords(order.text),
+        source=dataset.source,
+        data_digest=dataset.digest,
+        n_rows=dataset.n_rows,
+        n_columns=len(dataset.schema.columns),
+        schema=dataset.schema,
+        problem=prepared.problem,
+        environment={**environment(), "hardware": hardware()},
+        commit=commit_of(order.base_dir) if order.commit is None else order.commit,
+        seed=order.spec.training.seed,
+        notes=(*dataset.notes, *_data_notes(prepared)),
+        paths={"run": str(workspace.run_folder(run_id)), "base": str(order.base_dir.absolute())},
+    )
+    workspace.write_record(record)
+    workspace.journal().append("run.started", f"run:{run_id}", {"name": order.name, "data": dataset.digest})
+    return _Run(order=order, context=context, workspace=workspace, record=record, steps=steps, started_s=started)
+
+
+def _stages(run: _Run, rows: tuple[Prepared, Division], metric: str, scorer: Metric) -> RunRecord:
+    prepared, division = rows
+    order, spec, steps = run.order, run.order.spec, run.steps
+    journal = run.workspace.journal()
+    run_id = run.record.run_id
+
+    split = run.timed(
+        "split",
+        lambda: steps.run(
+            "split", partition.parts(prepared, spec, order.base_dir), lambda to: partition.write(to, prepared, division)
+        ),
+    )
+    parts = partition.read(split.folder)
+    run.note(split=parts.summary)
+
+    checked = run.timed(
+        "check",
+        lambda: steps.run(
+            "check", examine.parts(prepared, spec), lambda to: examine.write(to, prepared, spec, division)
+        ),
+    )
+    examined = examine.read(checked.folder)
+    run.note(profile=examined.profile, findings=examined.findings)
+
+    dataset_versions.keep(run.workspace, prepared.dataset, order.base_dir)
+    learning = learn.LearnOrder(
+        spec=spec,
+        problem=prepared.problem,
+        classes=prepared.classes,
+        metric=metric,
+        base_dir=order.base_dir,
+        units=run.workspace.units,
+        code=digest_of(steps.base),
+        replay=order.replay,
+    )
+    learn_parts = learn.parts(split.record.output, spec, order.base_dir)
+    trained = run.timed(
+        "train", lambda: steps.run("train", learn_parts, lambda to: learn.write(to, parts, learning, run.context))
+    )
+    learned = learn.read(trained.folder)
+    facts = learned.facts
+    run.note(
+        leaderboard=facts.leaderboard,
+        trials=facts.trials,
+        pipeline=facts.pipeline,
+        plan=facts.plan,
+        chosen_family=facts.family,
+        chosen_params=facts.params,
+        signature=learned.model.signature,
+        notes=(*run.record.notes, *facts.notes),
+    )
+
+    proving = prove.ProveOrder(
+        learning=learning, doubts=prove.doubts_of(examined.findings, parts.schema, parts.summary.kind, spec)
+    )
+    prove_parts = prove.parts(split.record.output, trained.record.output, proving)
+    proved = run.timed(
+        "prove",
+        lambda: steps.run("prove", prove_parts, lambda to: prove.write(to, parts, learned, proving, run.context)),
+    )
+    proven = prove.read(proved.folder)
+    run.note(plan=(*facts.plan, *(f"{learn.PROOF}{name}" for name in proven.plan)))
+
+    seal = partition.seal_digest(split.folder)
+    champion = order.champion or champions.find(run.workspace, order.name, seal, trained.record.output)
+    judging = judge.JudgeOrder(
+        spec=spec,
+        problem=prepared.problem,
+        metric=metric,
+        scorer=scorer,
+        record_look=lambda: order.looks or judge.record_look(journal, seal, run_id),
+        champion=champion,
+        hooks=spec_hooks(spec, order.base_dir),
+    )
+    evaluate_parts = judge.parts(split.record.output, trained.record.output, spec, order.base_dir, champion)
+    evaluated = run.timed(
+        "evaluate", lambda: steps.run("evaluate", evaluate_parts, lambda to: judge.write(to, parts, learned, judging))
+    )
+    report, judgement = judge.read(evaluated.folder)
+    run.note(report=report, judgement=prove.joined(judgement, proven))
+
+    findings, verdict = conclude.review(run.record, examined.findings)
+    run.note(findings=findings, verdict=verdict)
+    packed = _package(run, parts, learned, (trained, evaluated), verdict)
+    return _finish(run, packed, report, verdict)
+
+
+def _package(
+    run: _Run,
+    parts: partition.Partition,
+    learned: learn.Learned,
+    inputs: tuple[StepResult, StepResult],
+    verdict: Verdict,
+) -> package.Packed:
+    wanted = package.PackageOrder(
+        record=run.record,
+        verdict=verdict,
+        lock=lock_digest(),
+        scorer=run.order.scorer,
+        partition=parts,
+        model=learned.model,
+    )
+    made = run.timed(
+        "package",
+        lambda: run.steps.run(
+            "package", package.parts(wanted, inputs), lambda to: package.write(to, wanted, run.context)
+        ),
+    )
+    packed = package.read(made.folder)
+    bundle = run.workspace.run_folder(run.record.run_id) / "bundle"
+    shutil.copytree(packed.bundle, bundle)
+    notes = (*run.record.notes, *package.own_code_notes(wanted))
+    run.note(bundle_digest=packed.digest, scorers=packed.scorers, notes=notes)
+    return packed
+
+
+def _finish(run: _Run, packed: package.Packed, report: Report, verdict: Verdict) -> RunRecord:
+    workspace, record = run.workspace, run.record
+    folder = workspace.run_folder(record.run_id)
+    journal = workspace.journal()
+    version = _register(run, journal, packed.digest, verdict) if run.order.register else None
+    run.stopwatch["total"] = round(time.monotonic() - run.started_s, 4)
+    # beside the bundle, not in it: the same model has the same bundle whatever was made before
+    verdict = msgspec.structs.replace(verdict, since=since_last(workspace, record, verdict))
+    run.note(
+        status="done",
+        verdict=verdict,
+        version=version,
+        steps=tuple(run.steps.records),
+        timings_s=dict(run.stopwatch),
+        finished_at=timestamp(run.context.clock.now()),
+        paths={**record.paths, "report": str(folder / "report.html"), "bundle": str(folder / "bundle")},
+    )
+    write_documents(folder, run.record)
+    workspace.write_record(run.record)
+    payload = {"decision": verdict.decision.value, "metric": report.metric, "value": report.primary.value}
+    journal.append("run.finished", f"run:{record.run_id}", payload)
+    if run.order.spec.tracking is not None:
+        run.note(notes=(*run.record.notes, *_track(run, folder)))
+        workspace.write_record(run.record)
+    return run.record
+
+
+def _register(run: _Run, journal: Journal, digest: str, verdict: Verdict) -> int:
+    """The version of this bundle: a new one, unless the latest one is the same to the last byte."""
+    from modelwright.registry.versions import list_versions, register
+
+    record = run.record
+    versions = list_versions(journal, record.name)
+    if versions and versions[-1].bundle_digest == digest:
+        return versions[-1].version
+    bundle = run.workspace.run_folder(record.run_id) / "bundle"
+    return register(
+        journal,
+        record.name,
+        bundle_digest=digest,
+        run_id=record.run_id,
+        decision=verdict.decision,
+        bundle_path=bundle.relative_to(run.workspace.root).as_posix(),
+    ).version
+
+
+def _track(run: _Run, folder: Path) -> list[str]:
+    """Mirror the run elsewhere; a tracker that fails never fails the run."""
+    from modelwright.core.errors import ModelwrightError
+    from modelwright.core.plugins import load
+
+    tracking = run.order.spec.tracking
+    if tracking is None or tracking.mlflow is None:
+        return []
+    try:
+        tracker = load("trackers", "mlflow")(
+            uri=tracking.mlflow, experiment=tracking.experiment, register=tracking.register
+        )
+        where = tracker.log_run(msgspec.to_builtins(run.record), folder, folder / "bundle")
+    except ModelwrightError as error:
+        return [f"The copy to MLflow failed: {error.message} {error.hint}".strip()]
+    return [f"A copy of this run is in MLflow: {where}"]
+
+
+def _abandon(run: _Run, error: BaseException) -> None:
+    """Record how the run ended; a refused input leaves no run behind."""
+    from modelwright.core.errors import DataError, SpecError
+
+    folder = run.workspace.run_folder(run.record.run_id)
+    if isinstance(error, (SpecError, DataError)):
+        shutil.rmtree(folder, ignore_errors=True)
+        run.workspace.journal().append("run.refused", f"run:{run.record.run_id}", error.as_dict())
+        return
+    status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+    run.note(
+        status=status,
+        steps=tuple(run.steps.records),
+        timings_s=dict(run.stopwatch),
+        finished_at=timestamp(run.context.clock.now()),
+    )
+    run.workspace.write_record(run.record)
+    run.workspace.journal().append(f"run.{status}", f"run:{run.record.run_id}", {"error": str(error)})
+
+
+def _earlier(workspace: Workspace, name: str) -> Iterable[RunRecord]:
+    for record in workspace.readable_runs():
+        if record.name == name and record.status == "done":
+            yield record
+
+
+def _data_notes(prepared: Prepared) -> list[str]:
+    dataset = prepared.dataset
+    notes = [f"{each.column}: {each.what}" for each in dataset.coercions]
+    if dataset.quarantined:
+        first = dataset.quarantined[0]
+        notes.append(
+            f"{len(dataset.quarantined)} rows could not be read and were set aside, the first in line {first.line}: "
+            f"{first.reason}"
+        )
+    return notes
+
+
+def decided_well(record: RunRecord) -> bool:
+    """Whether a run may go on to be used: APPROVE or CONDITIONAL."""
+    return record.verdict is not None and record.verdict.decision is not Decision.NEEDS_REWORK

@@ -1,0 +1,82 @@
+"""Find the bundle somebody means, and write answers in the format they asked for."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modelwright.core.errors import DataError, NotFoundError
+from modelwright.core.nouns import ModelVersion
+from modelwright.core.ports import Journal
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def find_bundle(wanted: str, workspace: Path) -> Path:
+    """A folder as it is, a run (`run:ID`), or a registered model: NAME, NAME:VERSION, NAME@ALIAS.
+
+    Raises NotFoundError (`bundle.unknown`, `run.unknown`, `model.unknown`).
+    """
+    folder = Path(wanted)
+    if (folder / "manifest.json").is_file():
+        return folder
+    if (folder / "bundle" / "manifest.json").is_file():
+        return folder / "bundle"
+    if folder.exists() or "/" in wanted or os.sep in wanted:
+        raise NotFoundError(
+            f"There is no bundle at '{wanted}'.",
+            code="bundle.unknown",
+            hint="give the folder that holds manifest.json, or the name of a registered model",
+            subject=f"bundle:{wanted}",
+        )
+    from modelwright.lifecycle.workspace import Workspace
+
+    space = Workspace(workspace)
+    if wanted == "latest" or wanted.startswith("run:"):
+        return space.run_folder(space.resolve_run(wanted.removeprefix("run:"))) / "bundle"
+    return space.root / find_version(space.journal(), wanted).bundle_path
+
+
+def find_version(journal: Journal, wanted: str) -> ModelVersion:
+    """NAME (its latest version), NAME:VERSION or NAME@ALIAS."""
+    from modelwright.registry.versions import show
+
+    name, _, which = wanted.replace("@", ":", 1).partition(":")
+    return show(journal, name, which or None)
+
+
+def writer_for(path: Path) -> Callable[[pl.DataFrame, Path], object]:
+    """How to write this kind of file. Raises DataError (`output.format`)."""
+    writers: dict[str, Callable[[pl.DataFrame, Path], object]] = {
+        ".csv": lambda frame, to: frame.write_csv(to),
+        ".tsv": lambda frame, to: frame.write_csv(to, separator="\t"),
+        ".parquet": lambda frame, to: frame.write_parquet(to),
+        ".jsonl": lambda frame, to: frame.write_ndjson(to),
+        ".arrow": lambda frame, to: frame.write_ipc(to),
+    }
+    if path.suffix not in writers:
+        raise DataError(
+            f"Answers cannot be written as '{path.suffix or path.name}'.",
+            code="output.format",
+            hint=f"end the name in one of {', '.join(writers)}",
+            subject=f"file:{path.name}",
+        )
+    return writers[path.suffix]
+
+
+def write_table(frame: pl.DataFrame, path: Path) -> None:
+    """Write whole or not at all."""
+    write = writer_for(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        write(frame, Path(name))
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,115 @@
+"""Package: write the bundle, put every scorer through the parity gate, verify and probe what was written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from modelwright.core.digests import digest_of
+from modelwright.core.nouns import Verdict
+from modelwright.core.run import RunRecord, ScorerRecord
+from modelwright.lifecycle.operation import Context, Progress
+from modelwright.lifecycle.stages.partition import Partition
+from modelwright.lifecycle.steps import StepResult
+from modelwright.lifecycle.workspace import pretty_json
+
+if TYPE_CHECKING:
+    from modelwright.registry.model import Model
+
+#: rows of the development part that the parity gate and the reference statistics are made from
+_SAMPLE_ROWS = 2_000
+
+
+class _Facts(msgspec.Struct, frozen=True, kw_only=True):
+    digest: str
+    scorers: tuple[ScorerRecord, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageOrder:
+    """What goes into the bundle."""
+
+    record: RunRecord
+    verdict: Verdict
+    lock: str
+    scorer: str | None
+    partition: Partition
+    model: Model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packed:
+    bundle: Path
+    digest: str
+    scorers: tuple[ScorerRecord, ...]
+
+
+def parts(order: PackageOrder, inputs: tuple[StepResult, ...]) -> dict[str, str]:
+    """What the result depends on."""
+    from modelwright.spec.hooks import home, hook_digest
+
+    return {
+        **{f"hook.{hook}": hook_digest(hook, home()) for hook in order.model.hooks},
+        **{f"input.{result.record.name}": result.record.output for result in inputs},
+        "verdict": digest_of(order.verdict),
+        "commit": order.record.commit,
+        "lock": order.lock,
+        "scorer": order.scorer or "",
+        "name": order.record.name,
+    }
+
+
+def own_code_notes(order: PackageOrder) -> tuple[str, ...]:
+    """What somebody who predicts with this bundle has to know about the user's own functions."""
+    notes = []
+    if order.model.hooks:
+        flags = " ".join(f"--allow-hook {hook}" for hook in order.model.hooks)
+        notes.append(f"The model calls code of your own, which is not in the bundle: predict with {flags}.")
+    prepare = (order.record.spec.get("data") or {}).get("prepare")
+    if prepare:
+        notes.append(f"Its rows were prepared by your own function: predict with --prepare {prepare}.")
+    return tuple(notes)
+
+
+def write(folder: Path, order: PackageOrder, context: Context) -> None:
+    from modelwright.documents import card
+    from modelwright.registry import bundle
+
+    record = order.record
+    assert record.report is not None
+    validation = order.partition.frame.filter(order.partition.part == 1)
+    sample = validation if validation.height else order.partition.frame
+    contents = bundle.BundleContents(
+        model=order.model,
+        name=record.name,
+        sample=sample.head(_SAMPLE_ROWS),
+        reference=order.partition.frame,
+        metrics=record.report.metrics,
+        verdict=order.verdict,
+        data_digest=record.data_digest,
+        commit=record.commit,
+        lock_digest=order.lock,
+        card=card.markdown(record),
+        choose=order.scorer,
+        notes=own_code_notes(order),
+        uncertainty=_uncertainty(record),
+    )
+    context.progress(Progress(step="package", message="trying each scorer on adversarial rows"))
+    info = bundle.write(folder / "bundle", contents)
+    context.progress(Progress(step="package", message="verifying and probing the bundle in a child process"))
+    bundle.load(folder / "bundle", hooks=order.model.hooks)
+    (folder / "facts.json").write_bytes(pretty_json(_Facts(digest=info.digest, scorers=info.scorers)))
+
+
+def _uncertainty(record: RunRecord) -> dict[str, Any]:
+    """What intervals and sets are made from when this bundle predicts: what was judged on the sealed rows."""
+    found = record.judgement.uncertainty if record.judgement is not None else None
+    return {} if found is None else dict(found.state)
+
+
+def read(folder: Path) -> Packed:
+    facts = msgspec.json.decode((folder / "facts.json").read_bytes(), type=_Facts)
+    return Packed(bundle=folder / "bundle", digest=facts.digest, scorers=facts.scorers)
