@@ -65,8 +65,9 @@ class Finish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         if self.fill:
             np.copyto(values, np.array(self.fill), where=np.isnan(values))
         if self.scale:
-            values -= np.array(self.center)
-            values /= np.array(self.scale)
+            with np.errstate(over="ignore"):  # past the largest float is infinite, and infinite is clipped
+                values -= np.array(self.center)
+                values /= np.array(self.scale)
             np.clip(values, -CLIP, CLIP, out=values)
         return values
 
