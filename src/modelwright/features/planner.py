@@ -7,6 +7,7 @@ the training rows; the plan holds the rules for it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
@@ -20,6 +21,8 @@ from modelwright.spec.model import FeaturesSpec, WindowSpec
 MANY_LEVELS = 30
 #: target rates need rows to be learned from, unless the spec insists
 MIN_ROWS_FOR_RATES = 1_000
+#: below it what a feature adds drowns in noise
+MIN_ROWS_FOR_RICH = 2_000
 
 
 class Input(Noun, frozen=True, kw_only=True):
@@ -54,6 +57,8 @@ class FeaturePlan(Noun, frozen=True, kw_only=True):
     one_hot: bool = False
     task: Task = Task.BINARY
     n_rows: int = 0
+    #: rich: also features that help out of fold, chosen on the training rows (`features.choosing`)
+    recipe: Literal["plain", "rich"] = "plain"
 
     @property
     def types(self) -> dict[str, ColumnType]:
@@ -64,6 +69,11 @@ class FeaturePlan(Noun, frozen=True, kw_only=True):
         """Target rates for categories of many levels."""
         by_size = self.n_rows >= MIN_ROWS_FOR_RATES
         return self.task.has_target and (by_size if self.target_rates is None else self.target_rates)
+
+    @property
+    def looks_at_target(self) -> bool:
+        """Whether some step needs folds, so that no row sees its own target."""
+        return self.rates_wanted or self.recipe == "rich"
 
     def describe(self) -> list[str]:
         """The steps in the order they run, one sentence each."""
@@ -252,6 +262,13 @@ def _target_used(target: str, place: str) -> SpecError:
         hint="leave it out of features.derived, features.windows and features.crosses",
         subject=place,
     )
+
+
+def with_recipe(made: FeaturePlan, recipe: Literal["plain", "rich"]) -> FeaturePlan:
+    """The same plan under another recipe; without a target, or under MIN_ROWS_FOR_RICH rows, the plain one."""
+    if recipe == "plain" or not made.task.has_target or made.n_rows < MIN_ROWS_FOR_RICH:
+        return made
+    return msgspec.structs.replace(made, recipe=recipe)
 
 
 def as_plan(state: object) -> FeaturePlan:

@@ -17,7 +17,7 @@ from modelwright.core.digests import child_seed
 from modelwright.core.errors import ModelError, NotFoundError, SpecError
 from modelwright.core.nouns import Noun, Task
 from modelwright.core.ports import Family
-from modelwright.training.units import Unit, Weighting
+from modelwright.training.units import Recipe, Unit, Weighting
 
 #: names of the parameter that counts boosting or training rounds, in the order they are looked for
 ROUNDS = ("n_estimators", "iterations", "max_iter", "rounds", "epochs")
@@ -79,8 +79,12 @@ class Candidate(Noun, frozen=True, kw_only=True):
     early_stopping: bool = True
     narrow: bool = False
     keep_predictions: bool = False
+    keep_state: bool = False
+    recipe: Recipe = "plain"
     #: trial number where a tuner proposed it
     trial: int | None = None
+    #: digest of what a student learns instead of the labels (`training.distilling.teach`)
+    teacher: str = ""
 
     def unit(self, seed: int, fold: int | None, rounds: int | None = None) -> Unit:
         """The unit that fits this candidate on one fold, or on all rows."""
@@ -97,6 +101,9 @@ class Candidate(Noun, frozen=True, kw_only=True):
             rounds=rounds if fold is None else None,
             narrow=self.narrow,
             keep_predictions=self.keep_predictions and fold is None,
+            keep_state=self.keep_state and fold is not None,
+            teacher=self.teacher,
+            recipe=self.recipe,
         )
 
 

@@ -17,7 +17,7 @@ from modelwright.core.nouns import ColumnType, Role, Schema, Task
 from modelwright.core.ports import FitContext, Fitted, TrainBatch
 from modelwright.core.tables import Matrix, State
 from modelwright.spec.model import FeaturesSpec
-from modelwright.training import changed
+from modelwright.training import changed, soft_targets
 from modelwright.training.bench import Bench
 from modelwright.training.candidates import load_family, read_params, rounds_field, with_rounds
 from modelwright.training.inner import inner_folds
@@ -85,7 +85,7 @@ class Fitter:
         fit_s = time.perf_counter() - fit_started
         judged = prepared.judge if prepared.judge is not None else (prepared.learn if unit.keep_predictions else None)
         predictions, us_per_row = _predict(fitted, judged)
-        wants_state = unit.fold is None
+        wants_state = unit.fold is None or unit.keep_state
         state = fitted.state() if wants_state or unit.fold == 0 else None
         result = UnitResult(
             key=key,
@@ -126,7 +126,10 @@ class Fitter:
         from modelwright.features import pipeline, planner
 
         job = self.bench.job
-        plan = planner.plan(schema, spec, needs, job.task, self.bench.frame.height)
+        plan = planner.with_recipe(
+            planner.plan(schema, spec, needs, job.task, self.bench.frame.height),
+            "plain" if unit.narrow else unit.recipe,
+        )
         name = digest_of([plan, unit.fold])
         if name in self._kept:
             self._kept.move_to_end(name)
@@ -138,7 +141,7 @@ class Fitter:
             seed=child_seed(job.seed, "features", "all" if unit.fold is None else unit.fold),
             base_dir=Path(job.base_dir),
         )
-        folds = self._inner_folds(unit.fold, context.seed) if plan.rates_wanted else None
+        folds = self._inner_folds(unit.fold, context.seed) if plan.looks_at_target else None
         features, matrix = pipeline.fit(plan, learn, y, context, folds=folds)
         judge = None if unit.fold is None else features.transform(self.bench.frame[self.bench.folds[unit.fold][1]])
         prepared = _Prepared(features=features, learn=matrix, judge=judge, pipeline=tuple(features.describe()))
@@ -174,7 +177,15 @@ class Fitter:
             weight = None
         whole = kept.size == y.size and bool(np.array_equal(kept, np.arange(y.size)))
         X = matrix if whole else matrix.rows(kept)
-        return TrainBatch(X=X, y=y[kept], task=job.task, n_classes=self.bench.n_classes, weight=weight, valid=valid)
+        batch = TrainBatch(X=X, y=y[kept], task=job.task, n_classes=self.bench.n_classes, weight=weight, valid=valid)
+        return self._taught(batch, unit, kept)
+
+    def _taught(self, batch: TrainBatch, unit: Unit, kept: NDArray[np.int64]) -> TrainBatch:
+        """The batch of a student; what a change is to prove is proved on the labels."""
+        if not unit.teacher or unit.change is not None:
+            return batch
+        targets = soft_targets.load(self.bench.folder, unit.teacher)[self.bench.learn_rows(unit.fold)[kept]]
+        return soft_targets.taught(batch, targets, load_family(unit.family, self.bench.job.base_dir))
 
     def _inner_folds(self, fold: int | None, seed: int) -> Pairs:
         """How out-of-fold target rates divide the learn rows: forward in time, by group, or (empty) at random."""

@@ -30,6 +30,8 @@ UNIT_VERSION = 1
 _RESULT = "result.json"
 
 Weighting = Literal["none", "class_weight", "oversample", "undersample"]
+#: plain: the columns encoded; rich: also what helps out of fold, chosen inside the learn rows
+Recipe = Literal["plain", "rich"]
 
 
 class Job(Noun, frozen=True, kw_only=True):
@@ -61,7 +63,10 @@ class Unit(Noun, frozen=True, kw_only=True):
     rounds: int | None = None  # boosting rounds found by the folds, for the refit
     narrow: bool = False  # a single input column is enough (the constant)
     keep_predictions: bool = False  # refits: also predict the rows learned from (clusters, anomalies)
+    keep_state: bool = False  # folds: also keep what was learned, for a bag of the folds' models
     change: Change | None = None  # what differs from the rows, columns or target of the bench
+    teacher: str = ""  # digest of the targets on the bench to learn instead of the labels (`training.soft_targets`)
+    recipe: Recipe = "plain"
 
     def key(self, job: Job) -> str:
         """Content name of the result, as 32 hexadecimal digits."""
@@ -73,8 +78,14 @@ class Unit(Noun, frozen=True, kw_only=True):
             "fit": [self.family, self.params, self.seed, self.weighting, self.early_stopping, self.rounds],
             "how": [self.narrow, self.keep_predictions],
         }
+        if self.keep_state:
+            parts["kept"] = True
         if self.change is not None:
             parts["change"] = [self.change, self.fold]
+        if self.teacher:
+            parts["teacher"] = self.teacher
+        if self.recipe != "plain":
+            parts["recipe"] = self.recipe
         return digest_of(parts).removeprefix("b3:")[:32]
 
     def _rows(self, job: Job) -> Any:
@@ -103,7 +114,7 @@ class UnitResult(Noun, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """Everything one fit leaves behind. `features` and `state` only for refits."""
+    """Everything one fit leaves behind. `features` and `state` only for refits and where a unit keeps its state."""
 
     result: UnitResult
     predictions: NDArray[np.float64] | None = None
