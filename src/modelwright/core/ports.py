@@ -97,6 +97,8 @@ class TrainBatch:
     n_classes: int = 0
     weight: NDArray[np.float64] | None = None
     valid: tuple[Matrix, NDArray[Any]] | None = None
+    #: two classes: what to learn instead of `y`, (n,) shares of class 1; only families with `soft_targets` get it
+    soft: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

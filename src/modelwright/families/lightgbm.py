@@ -43,6 +43,7 @@ class LightGBM:
     Params = Params
     tasks = _shared.SUPERVISED
     needs = Needs()
+    soft_targets = True
 
     def fit(self, batch: TrainBatch, params: Any, context: FitContext) -> Fitted:
         _shared.check_batch(batch, self.tasks)
@@ -80,8 +81,9 @@ def _train(batch: TrainBatch, params: Params, context: FitContext) -> Any:
         if context.should_stop():
             raise lightgbm.callback.EarlyStopException(environment.iteration, environment.evaluation_result_list or [])
 
+    y = batch.y if batch.soft is None else batch.soft
     train = lightgbm.Dataset(
-        _shared.finite(batch.X.values), batch.y, weight=batch.weight, params={"verbosity": -1}, free_raw_data=True
+        _shared.finite(batch.X.values), y, weight=batch.weight, params={"verbosity": -1}, free_raw_data=True
     )
     callbacks, judged = [stop], []
     if batch.valid is not None:
@@ -95,7 +97,7 @@ def _train(batch: TrainBatch, params: Params, context: FitContext) -> Any:
 def _settings(batch: TrainBatch, params: Params, context: FitContext) -> dict[str, Any]:
     objective = {Task.BINARY: "binary", Task.MULTICLASS: "multiclass", Task.REGRESSION: "regression"}[batch.task]
     settings: dict[str, Any] = {
-        "objective": objective,
+        "objective": objective if batch.soft is None else "cross_entropy",
         "learning_rate": params.learning_rate,
         "num_leaves": params.num_leaves,
         "max_depth": params.max_depth,

@@ -39,6 +39,7 @@ class XGBoost:
     Params = Params
     tasks = _shared.SUPERVISED
     needs = Needs()
+    soft_targets = True
 
     def fit(self, batch: TrainBatch, params: Any, context: FitContext) -> Fitted:
         _shared.check_batch(batch, self.tasks)
@@ -75,7 +76,8 @@ def _train(batch: TrainBatch, params: Params, context: FitContext) -> Any:
         def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
             return bool(context.should_stop())
 
-    train = xgboost.DMatrix(_shared.finite(batch.X.values), batch.y, weight=batch.weight, nthread=context.threads)
+    y = batch.y if batch.soft is None else batch.soft
+    train = xgboost.DMatrix(_shared.finite(batch.X.values), y, weight=batch.weight, nthread=context.threads)
     callbacks, judged = [Stop()], []
     if batch.valid is not None:
         rows, y = batch.valid

@@ -10,7 +10,7 @@ from modelwright.core.errors import ModelError
 from modelwright.stats.trees import LARGEST, Grower, Nodes, TreeTables, broken
 
 _ENDS = ("\nend of trees\n", "\nend of parameters\n")
-_OBJECTIVES = {"regression": "identity", "binary sigmoid:1": "sigmoid"}
+_OBJECTIVES = {"regression": "identity", "binary sigmoid:1": "sigmoid", "cross_entropy": "sigmoid"}
 
 
 def parse(text: str) -> tuple[TreeTables, str]:

@@ -28,6 +28,8 @@ class Bench:
     frame: pl.DataFrame
     y: NDArray[Any] | None
     folds: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]
+    #: where its files lie
+    folder: Path = Path()
 
     @property
     def n_classes(self) -> int:
@@ -71,7 +73,7 @@ def lay(request: TrainRequest, folder: Path) -> Bench:
         seed=request.seed,
     )
     (folder / "job.json").write_bytes(canonical_json(job))
-    return Bench(job=job, frame=frame, y=request.y, folds=request.folds)
+    return Bench(job=job, frame=frame, y=request.y, folds=request.folds, folder=folder)
 
 
 def read(folder: Path) -> Bench:
@@ -88,6 +90,7 @@ def read(folder: Path) -> Bench:
         frame=pl.read_ipc(folder / "development.arrow"),
         y=np.load(target, allow_pickle=False) if target.exists() else None,
         folds=folds,
+        folder=folder,
     )
 
 
