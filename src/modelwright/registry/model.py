@@ -41,6 +41,8 @@ class Member:
     family: str
     fitted: Fitted
     weight: float = 1.0
+    #: the fold whose judged rows it has not seen; None where it learned from all development rows
+    fold: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +125,7 @@ class _MemberFile(Noun, frozen=True, kw_only=True):
     meta: dict[str, Any]
     arrays: str = ""  # file name; empty without arrays
     texts: dict[str, str] = {}  # key -> file name
+    fold: int | None = None
 
 
 class _ModelFile(Noun, frozen=True, kw_only=True):
@@ -219,6 +222,7 @@ def _member_files(files: dict[str, bytes], stem: str, member: Member, features: 
         meta=json.loads(canonical_json(dict(state.meta))),
         arrays=arrays,
         texts=texts,
+        fold=member.fold,
     )
 
 
@@ -274,7 +278,13 @@ def _restored_member(files: Mapping[str, bytes], member: _MemberFile, features: 
         raise _broken(f"the file or entry {error} is missing") from error
     except Exception as error:
         raise _broken(f"the {member.family} cannot be rebuilt ({type(error).__name__}: {error})") from error
-    return Member(features=features[member.features], family=member.family, fitted=fitted, weight=member.weight)
+    return Member(
+        features=features[member.features],
+        family=member.family,
+        fitted=fitted,
+        weight=member.weight,
+        fold=member.fold,
+    )
 
 
 def _arrays(content: bytes) -> dict[str, NDArray[Any]]:
