@@ -28,9 +28,9 @@ from modelwright.spec.model import FeaturesSpec
 from modelwright.training.ablation import Built, ablate
 from modelwright.training.candidates import Candidate
 from modelwright.training.changes import Change
-from modelwright.training.engine import judge_of
 from modelwright.training.proving import SHUFFLED, against_chance
 from modelwright.training.request import TrainRequest
+from modelwright.training.scoring import judge_of
 from modelwright.training.variations import RefitOrder, Variation, refit
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"

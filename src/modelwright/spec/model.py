@@ -129,6 +129,11 @@ class ModelSpec(Section, frozen=True, kw_only=True):
         Meta(description="how unequal classes are met; resampling happens inside training folds only"),
     ] = "auto"
     calibrate: Annotated[bool, Meta(description="calibrate probabilities out of fold where it helps")] = True
+    ensemble: Annotated[
+        Literal["auto", "none", "bag", "greedy", "stack"],
+        Meta(description="what is made of the candidates: greedy weights on out-of-fold predictions, stack for least "
+             "squares, bag for the best one's fold models, none for one model; auto: greedy where type is auto"),
+    ] = "auto"  # fmt: skip
     #: the family's own parameters, as written; checked against its Params before anything runs
     params: dict[str, Any] = {}
 
@@ -210,6 +215,22 @@ class TrainingSpec(Section, frozen=True, kw_only=True):
     early_stopping: bool = True
 
 
+class ExecutionSpec(Section, frozen=True, kw_only=True):
+    """Where fits run; the result is the same everywhere."""
+
+    engine: Annotated[
+        Literal["local", "ray"], Meta(description="local: processes on this machine; ray: a Ray cluster (an extra)")
+    ] = "local"
+    address: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=256)] | None,
+        Meta(description="ray: host:port of the cluster, or auto; none starts one on this machine for the run"),
+    ] = None
+    workers: Annotated[
+        Annotated[int, Meta(ge=1, le=4096)] | None,
+        Meta(description="fits at the same time, one core each; by default as many as there are cores"),
+    ] = None
+
+
 class TrackingSpec(Section, frozen=True, kw_only=True):
     mlflow: Annotated[str | None, Meta(description="an MLflow tracking URI that gets a copy of every finished run")] = (
         None
@@ -228,4 +249,14 @@ class Spec(Section, frozen=True, kw_only=True):
     tuning: TuningSpec | None = None
     evaluation: EvaluationSpec = msgspec.field(default_factory=EvaluationSpec)
     training: TrainingSpec = msgspec.field(default_factory=TrainingSpec)
+    execution: Annotated[
+        Literal["local", "ray"] | ExecutionSpec,
+        Meta(description="where fits run: local, ray, or a section with engine, address and workers"),
+    ] = "local"
     tracking: TrackingSpec | None = None
+
+    @property
+    def place(self) -> ExecutionSpec:
+        """`execution` with the short form spelt out."""
+        said = self.execution
+        return ExecutionSpec(engine=said) if isinstance(said, str) else said

@@ -45,6 +45,9 @@ COST_S_PER_MCELL = {
     "ebm": 60.0,
 }
 
+#: families whose single model scores a row in microseconds
+QUICK_FAMILIES = ("lightgbm", "xgboost", "catboost", "logistic", "ridge", "linear", "elastic_net", "lasso")
+
 #: from simplest to most complex; ties within noise go to the earlier one
 SIMPLICITY = (
     "dummy",

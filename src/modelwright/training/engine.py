@@ -12,20 +12,20 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from modelwright.core.errors import ModelError
-from modelwright.core.nouns import Task
 from modelwright.training import bench as benches
-from modelwright.training import finishing
+from modelwright.training import finishing, products
 from modelwright.training.ahead import Ahead
 from modelwright.training.candidates import Candidate, complexity
-from modelwright.training.capacity import cores
+from modelwright.training.executing import Workers, open_workers
 from modelwright.training.fitting import Fitter
-from modelwright.training.leaderboard import rows_of
-from modelwright.training.pool import Pool
+from modelwright.training.leaderboard import ensemble_row, rows_of
 from modelwright.training.portfolio import LineUp, line_up
 from modelwright.training.race import Entry, Race, enter
 from modelwright.training.request import Trained, TrainRequest
-from modelwright.training.scoring import Judge, Standing, rank
+from modelwright.training.scoring import Judge, Standing, judge_of, rank
 from modelwright.training.session import INTERRUPTED_REFIT_S, Session, listening_for_signals
 from modelwright.training.tuning import Tuning, tune
 from modelwright.training.units import Unit, UnitResult, UnitStore
@@ -46,9 +46,7 @@ def train(request: TrainRequest) -> Trained:
 
         return unsupervised.train(request, started)
     judge = judge_of(request)
-    limit = _useful(request, line_up(request, judge))
-    folder = request.cache / "bench"
-    with Pool(folder=folder, limit=limit, memory_bytes=request.memory_bytes, base_dir=request.base_dir) as pool:
+    with open_workers(request, request.cache / "bench", _useful(request, line_up(request, judge))) as pool:
         if request.evaluation.cv.nested:
             from modelwright.training import nested
 
@@ -56,11 +54,11 @@ def train(request: TrainRequest) -> Trained:
         return _once(request, pool)
 
 
-def _once(request: TrainRequest, pool: Pool, place: str = "bench") -> Trained:
+def _once(request: TrainRequest, pool: Workers, place: str = "bench") -> Trained:
     """One competition on one set of rows, which `place` names in the cache."""
     started = time.monotonic()
     judge = judge_of(request)
-    contest = line_up(request, judge)
+    contest = products.kept(request, line_up(request, judge))
     store = UnitStore(request.cache / "units")
     store.clear_drafts()
     folder = request.cache / place
@@ -74,27 +72,7 @@ def _once(request: TrainRequest, pool: Pool, place: str = "bench") -> Trained:
 
 def _useful(request: TrainRequest, contest: LineUp) -> int:
     """More workers than units would only wait."""
-    return min(request.workers or cores(), (1 + len(contest.candidates)) * (1 + len(request.folds)))
-
-
-def judge_of(request: TrainRequest) -> Judge:
-    from modelwright.evaluation import costs
-    from modelwright.evaluation.catalog import resolve
-
-    with costs.charged(request.evaluation.cost, request.classes):  # a caller may not have said what answers cost
-        name, metric = resolve(request.metric, request.task)
-        matrix = costs.in_force()
-    assert request.y is not None
-    return Judge(
-        task=request.task,
-        classes=request.classes,
-        y=request.y,
-        folds=request.folds,
-        metric_name=name,
-        metric=metric,
-        decision_threshold=request.evaluation.decision_threshold,
-        costs=matrix if request.task is Task.BINARY else None,
-    )
+    return (1 + len(contest.candidates)) * (1 + len(request.folds))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -111,7 +89,13 @@ class _Training:
     ahead: Ahead = field(default_factory=Ahead)
 
     def run(self) -> Trained:
-        race = Race(session=self.session, judge=self.judge, may_win=frozenset(self.line_up.chosen_from))
+        method = products.method_of(self.session.request)
+        race = Race(
+            session=self.session,
+            judge=self.judge,
+            may_win=frozenset(self.line_up.chosen_from),
+            bagging=method != "none" and products.bags(self.judge, ordered=self.session.bench.job.ordered),
+        )
         self._constant(race)
         self._plain(race)
         self.ahead.start()
@@ -119,6 +103,11 @@ class _Training:
         self._compete(race)
         tuning = self._tune(race)
         self._mark("search")
+        ensemble = None if method == "none" else self._ensemble(method, bagging=race.bagging)
+        if ensemble is not None:
+            fast = self._fast()
+            self._mark("refit")
+            return self._answer_ensemble(ensemble, fast, tuning)
         chosen = self._refit_best()
         self._mark("refit")
         return self._answer(chosen, tuning)
@@ -169,7 +158,7 @@ class _Training:
             self.notes.append(found.note)
         finished = [entry for entry in found.entries if entry.status == "done"]
         finished.sort(key=lambda entry: (-self.judge.gain(entry.score, 0.0), entry.candidate.name))
-        self.entries += finished[:1]
+        self.entries += finished[: 1 if products.method_of(self.session.request) == "none" else products.MOST_TRIALS]
         return found
 
     def _refit_best(self) -> Entry:
@@ -222,6 +211,71 @@ class _Training:
 
         return left_s
 
+    # ------------------------------------------------------------ ensembles
+
+    def _ensemble(self, method: str, *, bagging: bool) -> products.Ensemble | None:
+        """The weighted candidates; None where the plain model alone is as good, or nothing else was finished."""
+        done = [entry for entry in self._eligible() if entry.status == "done"]
+        plain = self.entries[1]
+        others = [entry for entry in done if entry is not plain]
+        found = products.choose(method, done, self.judge, self.session.store, self._seed) if others else None
+        if found is None or list(found.entries) == [plain.candidate.name]:
+            return None
+        if plain.status == "done" and not self.judge.better(found.blend.score, plain.score):
+            return None
+        if bagging:
+            products.add_bags(found)
+        else:
+            products.add_refits(found, self._refit_result)
+        return found if found.parts else None
+
+    def _refit_result(self, entry: Entry) -> UnitResult | None:
+        return self.refits.get(entry.candidate.name) if self._refit(entry) else None
+
+    def _fast(self) -> Entry | None:
+        """The best single quick model that could be fit on all rows in time."""
+        for entry in products.quick(self._eligible(), self.judge)[:2]:
+            if self._refit(entry):
+                return entry
+        plain = self.entries[1]
+        return plain if plain.candidate.name in self.refits and plain.status == "done" else None
+
+    def _answer_ensemble(self, ensemble: products.Ensemble, fast: Entry | None, tuning: Tuning | None) -> Trained:
+        session, request = self.session, self.session.request
+        calibrate = self._may_calibrate()
+        top = finishing.finish(request, self.judge, ensemble.blend.raw, calibrate=calibrate)
+        notes = [*self.line_up.notes, *self.notes, *ensemble.notes, *top.notes]
+        quick = None
+        if fast is not None:
+            raw = [session.store.predictions(fast.results[unit.name].key) for unit in fast.units]
+            quick = self._model(fast.candidate, finishing.finish(request, self.judge, raw, calibrate=calibrate))
+        model = finishing.assemble(request, session.store, ensemble.parts, top)
+        baselines = self._baselines()
+        self._mark("finish")
+        if session.stopped:
+            notes.append("interrupted")
+        stands_for = products.representative(ensemble)
+        row = ensemble_row(ensemble, self.judge)
+        return Trained(
+            model=model,
+            fast=quick,
+            fast_score=None if fast is None else fast.score,
+            fast_name="" if fast is None else fast.candidate.name,
+            leaderboard=(row, *rows_of(self.entries, self.judge, None, self.line_up.absent)),
+            trials=tuple(tuning.trials) if tuning else (),
+            oof=top.oof,
+            oof_rows=top.oof_rows,
+            baselines=baselines,
+            pipeline=products.pipeline_of(list(ensemble.entries.values())),
+            plan=session.plan(),
+            chosen_family=products.ENSEMBLE,
+            chosen_params=ensemble.params,
+            notes=tuple(notes),
+            timings_s=self._timings(),
+            interrupted=session.stopped,
+            candidate=msgspec.structs.replace(stands_for, keep_state=False),
+        )
+
     # ------------------------------------------------------------ who may win
 
     def _eligible(self) -> list[Entry]:
@@ -256,11 +310,7 @@ class _Training:
             top = finishing.finish(request, self.judge, raw, calibrate=self._may_calibrate())
             self.notes += top.notes
         model = self._model(chosen.candidate, top)
-        baselines = {
-            entry.candidate.name: self._model(entry.candidate, self._decided(entry))
-            for entry in self.entries[:2]
-            if entry.candidate.name in self.refits
-        }
+        baselines = self._baselines()
         self._mark("finish")
         if session.stopped:
             self.notes.append("interrupted")
@@ -278,8 +328,15 @@ class _Training:
             notes=(*self.line_up.notes, *self.notes),
             timings_s=self._timings(),
             interrupted=session.stopped,
-            candidate=chosen.candidate,
+            candidate=msgspec.structs.replace(chosen.candidate, keep_state=False),
         )
+
+    def _baselines(self) -> dict[str, Model]:
+        return {
+            entry.candidate.name: self._model(entry.candidate, self._decided(entry))
+            for entry in self.entries[:2]
+            if entry.candidate.name in self.refits
+        }
 
     def _decided(self, entry: Entry) -> finishing.Finish | None:
         """A baseline gets a tuned threshold too, or it would lose to the threshold rather than to the model."""
@@ -304,9 +361,8 @@ class _Training:
         return wanted
 
     def _model(self, candidate: Candidate, top: finishing.Finish | None) -> Model:
-        return finishing.assemble(
-            self.session.request, self.session.store, candidate, self.refits[candidate.name].key, top
-        )
+        part = finishing.Part(family=candidate.family, key=self.refits[candidate.name].key)
+        return finishing.assemble(self.session.request, self.session.store, [part], top)
 
     def _timings(self) -> dict[str, float]:
         total = self.session.elapsed_s

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from modelwright.core.digests import child_seed
+from modelwright.core.digests import child_seed, digest_of
 from modelwright.core.nouns import ColumnType, Signature, SignatureField, Task
 from modelwright.core.tables import Predictions
-from modelwright.training.candidates import Candidate, load_family
+from modelwright.training.candidates import load_family
 from modelwright.training.request import TrainRequest
 from modelwright.training.scoring import Judge, as_predictions
 from modelwright.training.units import UnitStore
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
+    from modelwright.features.pipeline import FittedFeatures
     from modelwright.registry.model import Model
     from modelwright.stats.calibration import Calibrator
 
@@ -102,18 +103,36 @@ def _tune(judge: Judge, rows: NDArray[np.int64], probabilities: NDArray[np.float
     return found.value, found.reason
 
 
-def assemble(
-    request: TrainRequest, store: UnitStore, candidate: Candidate, key: str, top: Finish | None = None
-) -> Model:
-    """The model of a finished refit unit, with calibrator and threshold where there are any."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One member of a model to be: a finished unit that kept its state, and its weight."""
+
+    family: str
+    key: str
+    weight: float = 1.0
+    fold: int | None = None  # the fold it was judged on
+
+
+def assemble(request: TrainRequest, store: UnitStore, parts: Sequence[Part], top: Finish | None = None) -> Model:
+    """The model of finished units, with calibrator and threshold where there are any."""
     from modelwright.features import pipeline
     from modelwright.registry.model import Member, Model
 
-    features = pipeline.restore(store.features(key), request.base_dir)
-    fitted = load_family(candidate.family, request.base_dir).restore(store.state(key))
+    known: dict[str, FittedFeatures] = {}  # models of one fold learned from the same matrix: features are held once
+    members = []
+    for part in parts:
+        state = store.features(part.key)
+        name = digest_of(state)
+        if name not in known:
+            known[name] = pipeline.restore(state, request.base_dir)
+        fitted = load_family(part.family, request.base_dir).restore(store.state(part.key))
+        members.append(
+            Member(features=known[name], family=part.family, fitted=fitted, weight=part.weight, fold=part.fold)
+        )
+    used = dict.fromkeys(column for features in known.values() for column in features.columns)
     return Model(
-        signature=signature_of(request, features.columns),
-        members=(Member(features=features, family=candidate.family, fitted=fitted, weight=1.0),),
+        signature=signature_of(request, list(used)),
+        members=tuple(members),
         calibrator=None if top is None else top.calibrator,
         decision_threshold=None if top is None else top.threshold,
     )

@@ -59,7 +59,7 @@ class Fitter:
 
     def run(self, unit: Unit) -> UnitResult:
         key = unit.key(self.bench.job)
-        known = self.store.result(key)
+        known = self.store.finished(unit, key)
         if known is not None:
             return known
         product = self._at_bench_of(unit)._fit(unit, key)

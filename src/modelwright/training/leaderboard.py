@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Sequence
 
 from modelwright.core.nouns import LeaderboardRow
+from modelwright.training.products import ENSEMBLE, Ensemble
 from modelwright.training.race import Entry
 from modelwright.training.scoring import Judge
 
@@ -19,13 +20,34 @@ _STUDENT_975 = (
 
 
 def rows_of(
-    entries: Sequence[Entry], judge: Judge, chosen: Entry, absent: Sequence[LeaderboardRow]
+    entries: Sequence[Entry], judge: Judge, chosen: Entry | None, absent: Sequence[LeaderboardRow]
 ) -> tuple[LeaderboardRow, ...]:
     """Finished candidates by score, then the others in the order of their turn."""
     done = [entry for entry in entries if entry.status == "done"]
     done.sort(key=lambda entry: (-judge.gain(entry.score, 0.0), entry.candidate.name))
     others = [entry for entry in entries if entry.status != "done"]
     return (*(_row(entry, chosen=entry is chosen) for entry in [*done, *others]), *absent)
+
+
+def ensemble_row(ensemble: Ensemble, judge: Judge) -> LeaderboardRow:
+    """The ensemble's own line; its members keep theirs."""
+    results = [result for entry in ensemble.entries.values() for result in entry.results.values()]
+    speeds = [result.predict_us_per_row for result in results if result.predict_us_per_row is not None]
+    low, high = _interval(ensemble.blend.scores)
+    return LeaderboardRow(
+        name=ENSEMBLE,
+        family=ENSEMBLE,
+        params=ensemble.params,
+        status="done",
+        score=ensemble.blend.score,
+        low=low,
+        high=high,
+        fit_s=round(math.fsum(result.fit_s for result in results), 4),
+        predict_us_per_row=math.fsum(speeds) if speeds else None,
+        size_bytes=sum(result.size_bytes for result in results) or None,
+        note=f"{len(ensemble.parts)} models",
+        chosen=True,
+    )
 
 
 def _row(entry: Entry, *, chosen: bool) -> LeaderboardRow:

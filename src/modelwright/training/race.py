@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from modelwright.training.candidates import Candidate, expected_fit_s
+from modelwright.training.candidates import QUICK_FAMILIES, Candidate, expected_fit_s
 from modelwright.training.scoring import Judge
 from modelwright.training.session import Session
 from modelwright.training.units import Unit, UnitResult
@@ -20,6 +20,9 @@ _TELLING_S = 0.1
 _PACES = (0.25, 10.0)
 #: seconds kept for assembling the model: calibration, threshold, reading states back
 ASSEMBLY_S = 0.3
+#: seconds to read one member of an ensemble back, how many there will be at most, and what a fit on all rows takes
+#: compared with one on four fifths of them
+MEMBER_S, MOST_MEMBERS, REFIT_FACTOR = 0.03, 30, 1.5
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,8 +69,15 @@ class Race:
     #: names of candidates among which the choice is made; trials always may win
     may_win: frozenset[str] = frozenset()
     reserve_s: float = ASSEMBLY_S
+    #: fold models become members of the ensemble: nothing but a quick model has to be fit again on all rows
+    bagging: bool = False
     #: refits of candidates that lead for now, so that whenever the end comes the leader is finished
     _ahead: list[Unit] = field(default_factory=list)
+    #: of the best quick candidate so far: seconds to fit it on all rows, and its score
+    _quick_s: float = 0.0
+    _quick_score: float | None = None
+    #: fold models that an ensemble may be made of
+    _members: int = 0
     #: unit -> family, of all that were in the race so far
     _families: dict[str, str] = field(default_factory=dict)
 
@@ -159,7 +169,9 @@ class Race:
         return min(_PACES[1], max(_PACES[0], statistics.median(ratios))) if ratios else 1.0
 
     def _refit_s(self, usual_s: float) -> float:
-        """What a fit on all rows takes, from what a fold's fit takes."""
+        """What a fit on all rows takes, from what a fold's fit takes; of bags, only a quick one is fit again."""
+        if self.bagging:
+            return self._quick_s
         bench = self.session.bench
         learns = [len(learn) for learn, _ in bench.folds]
         share = bench.frame.height * len(learns) / max(1, sum(learns)) if learns else 1.0
@@ -194,13 +206,24 @@ class Race:
             return
         entry.status = "done"
         candidate, best = entry.candidate, self.session.best
+        if self.bagging:
+            self._keep_time_for_bags(entry)
         if candidate.trial is None and candidate.name not in self.may_win:
             return
         if best is None or self.judge.better(entry.score, best[1]):
             self.session.best = (candidate.family, entry.score)
-            self.reserve_s = ASSEMBLY_S + self._refit_s(entry.usual_s or 0.0)
-            if self.session.request.replay is None:
+            if not self.bagging:
+                self.reserve_s = ASSEMBLY_S + self._refit_s(entry.usual_s or 0.0)
+            if self.session.request.replay is None and not self.bagging:
                 self._ahead.append(candidate.unit(self.session.request.seed, None, entry.median_rounds()))
+
+    def _keep_time_for_bags(self, entry: Entry) -> None:
+        """Time to choose weights, to read the members back, and to fit the best quick candidate on all rows."""
+        self._members += len(entry.units)
+        best = self._quick_score
+        if entry.candidate.family in QUICK_FAMILIES and (best is None or self.judge.better(entry.score, best)):
+            self._quick_score, self._quick_s = entry.score, (entry.usual_s or 0.0) * REFIT_FACTOR
+        self.reserve_s = ASSEMBLY_S + self._quick_s + MEMBER_S * min(self._members, MOST_MEMBERS)
 
     def _in_order(self, entry: Entry) -> list[UnitResult]:
         return [entry.results[unit.name] for unit in entry.units]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelwright.core.nouns import Estimate, LeaderboardRow, Schema, Task
 from modelwright.core.tables import Predictions
-from modelwright.spec.model import EvaluationSpec, FeaturesSpec, ModelSpec, TuningSpec
+from modelwright.spec.model import EvaluationSpec, ExecutionSpec, FeaturesSpec, ModelSpec, TuningSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,6 +59,7 @@ class TrainRequest:
     memory_bytes: int = 4 << 30
     seed: int = 0
     workers: int | None = None  # None: one per core, as cgroup and affinity allow
+    execution: ExecutionSpec = field(default_factory=ExecutionSpec)  # where units run; never what comes out
     early_stopping: bool = True
     code_digest: str = ""  # names the code and libraries; part of every unit's key
     base_dir: Path = field(default_factory=Path)  # where `module:function` hooks are looked up
@@ -89,5 +90,10 @@ class Trained:
     notes: tuple[str, ...] = ()
     timings_s: Mapping[str, float] = field(default_factory=dict)
     interrupted: bool = False
+    #: the second product: one quick model on all rows, its mean fold score and its candidate's name; None where the
+    #: first is a single model already
+    fast: Model | None = None
+    fast_score: float | None = None
+    fast_name: str = ""
     #: what was chosen, so that it can be fit again under a change; None without a target
     candidate: Candidate | None = None

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from modelwright.training.request import TrainRequest
+
 #: parts into which a single fold's judge rows are divided for cross-fitting
 _PARTS = 5
 
@@ -111,6 +113,27 @@ class Judge:
             y = np.concatenate([self.y[self.folds[other][1][unseen[other]]] for other in others])
             p = np.concatenate([raw[other][unseen[other]] for other in others])
             yield at, np.arange(rows.size, dtype=np.int64), y, p
+
+
+def judge_of(request: TrainRequest) -> Judge:
+    """What a request asks to be judged by."""
+    from modelwright.evaluation import costs
+    from modelwright.evaluation.catalog import resolve
+
+    with costs.charged(request.evaluation.cost, request.classes):  # a caller may not have said what answers cost
+        name, metric = resolve(request.metric, request.task)
+        matrix = costs.in_force()
+    assert request.y is not None
+    return Judge(
+        task=request.task,
+        classes=request.classes,
+        y=request.y,
+        folds=request.folds,
+        metric_name=name,
+        metric=metric,
+        decision_threshold=request.evaluation.decision_threshold,
+        costs=matrix if request.task is Task.BINARY else None,
+    )
 
 
 def as_predictions(

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 from modelwright.training.bench import Bench
+from modelwright.training.executing import Workers
 from modelwright.training.fitting import Fitter
-from modelwright.training.pool import Outcome, Pool
+from modelwright.training.pool import Outcome
 from modelwright.training.request import TrainProgress, TrainRequest
 from modelwright.training.units import Unit, UnitResult, UnitStore
 
@@ -30,7 +31,7 @@ class Session:
     request: TrainRequest
     bench: Bench
     store: UnitStore
-    pool: Pool
+    pool: Workers
     started_s: float
     results: dict[str, UnitResult] = field(default_factory=dict)
     asked: dict[str, None] = field(default_factory=dict)  # names in the order of asking: the plan, once finished
@@ -77,7 +78,7 @@ class Session:
         """The same without a place in the plan, for what may turn out not to be needed."""
         if unit.name in self.flying:
             return False
-        known = self.store.result(unit.key(self.bench.job))
+        known = self.store.finished(unit, unit.key(self.bench.job))
         if known is not None:
             self.reused += 1
             self.results[unit.name] = known

@@ -70,7 +70,7 @@ class Unit(Noun, frozen=True, kw_only=True):
 
     def key(self, job: Job) -> str:
         """Content name of the result, as 32 hexadecimal digits."""
-        parts = {  # not `base_dir`: where the user's code lies is not what it says
+        parts = {  # not `base_dir`: where the user's code lies is not what it says; nor what is kept of the result
             "version": UNIT_VERSION,
             "job": [job.data_digest, job.schema, job.features, job.task, job.classes, job.ordered],
             "code": [job.code_digest, job.seed],
@@ -78,8 +78,6 @@ class Unit(Noun, frozen=True, kw_only=True):
             "fit": [self.family, self.params, self.seed, self.weighting, self.early_stopping, self.rounds],
             "how": [self.narrow, self.keep_predictions],
         }
-        if self.keep_state:
-            parts["kept"] = True
         if self.change is not None:
             parts["change"] = [self.change, self.fold]
         if self.teacher:
@@ -137,6 +135,13 @@ class UnitStore:
         except (OSError, msgspec.MsgspecError):
             return None
 
+    def finished(self, unit: Unit, key: str) -> UnitResult | None:
+        """The record, where all that the unit is to leave behind is there too."""
+        found = self.result(key)
+        if found is None or not unit.keep_state or (self.root / key / "state.json").exists():
+            return found
+        return None
+
     def predictions(self, key: str, of: str = "predictions") -> NDArray[np.float64]:
         """For the judged rows, or, of `learned`, for those learned from."""
         import numpy as np
@@ -162,8 +167,9 @@ class UnitStore:
         draft = Path(tempfile.mkdtemp(dir=self.root, prefix=".draft-"))
         try:
             _fill(draft, product)
-            if self.result(product.result.key) is None:
-                self.discard(product.result.key)  # damaged: no record that can be read
+            kept = self.root / product.result.key
+            if self.result(product.result.key) is None or (product.state and not (kept / "state.json").exists()):
+                self.discard(product.result.key)  # damaged, or without the state that is wanted now
             draft.replace(self.root / product.result.key)
         except OSError:
             if self.result(product.result.key) is None:

@@ -11,9 +11,8 @@ from modelwright.core.tables import Predictions
 from modelwright.training import bench as benches
 from modelwright.training import finishing
 from modelwright.training.candidates import Candidate, load_family, read_params, suitable
-from modelwright.training.capacity import cores
+from modelwright.training.executing import open_workers
 from modelwright.training.fitting import Fitter
-from modelwright.training.pool import Pool
 from modelwright.training.request import Trained, TrainRequest
 from modelwright.training.scoring import as_predictions
 from modelwright.training.session import Session, listening_for_signals
@@ -32,10 +31,7 @@ def train(request: TrainRequest, started: float) -> Trained:
     candidates = line_up(request)
     units = {one.name: one.unit(request.seed, None) for one in candidates}
     bench = benches.lay(request, request.cache / "bench")
-    limit = min(request.workers or cores(), len(units))
-    with Pool(
-        folder=request.cache / "bench", limit=limit, memory_bytes=request.memory_bytes, base_dir=request.base_dir
-    ) as pool:
+    with open_workers(request, request.cache / "bench", len(units)) as pool:
         session = Session(request=request, bench=bench, store=store, pool=pool, started_s=started)
         with listening_for_signals(session):
             _run(session, list(units.values()))
@@ -107,7 +103,9 @@ def _answer(session: Session, candidates: Sequence[Candidate], units: dict[str, 
     chosen, result = max(done, key=lambda pair: -2.0 if pair[1].silhouette is None else pair[1].silhouette)
     predictions = as_predictions(request.task, (), session.store.predictions(result.key))
     return Trained(
-        model=finishing.assemble(request, session.store, chosen, result.key),
+        model=finishing.assemble(
+            request, session.store, [finishing.Part(family=chosen.family, key=result.key)]
+        ),
         leaderboard=_leaderboard(session, candidates, units, chosen),
         trials=(),
         oof=predictions if predictions.n_rows else Predictions(),

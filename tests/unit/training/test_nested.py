@@ -10,9 +10,10 @@ import pytest
 
 from modelwright.core.nouns import Task
 from modelwright.spec.model import CvSpec, EvaluationSpec, ModelSpec
-from modelwright.training.engine import judge_of, train
+from modelwright.training.engine import train
 from modelwright.training.nested import outer_folds
 from modelwright.training.request import Trained
+from modelwright.training.scoring import judge_of
 
 sys.path.insert(0, str(Path(__file__).parent))
 import _tables

@@ -10,9 +10,9 @@ import pytest
 
 from modelwright.training import bench
 from modelwright.training.candidates import Candidate, expected_fit_s
-from modelwright.training.engine import judge_of
 from modelwright.training.pool import Pool
 from modelwright.training.race import Race, enter
+from modelwright.training.scoring import judge_of
 from modelwright.training.session import Session
 from modelwright.training.units import UnitResult, UnitStore
 

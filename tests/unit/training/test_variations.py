@@ -16,8 +16,8 @@ from modelwright.training import bench as benches
 from modelwright.training.candidates import Candidate
 from modelwright.training.changed import apply
 from modelwright.training.changes import Change
-from modelwright.training.engine import judge_of
 from modelwright.training.proving import CURVE, LATER, SHUFFLED, Doubts, prove
+from modelwright.training.scoring import judge_of
 from modelwright.training.variations import LATE, UNCHANGED, RefitOrder, Variation, refit
 from tests.unit.training._tables import N, request
 

@@ -66,7 +66,9 @@ def test_the_bundle_reads_raw_rows_as_training_did(table, tmp_path: Path) -> Non
     store = UnitStore(tmp_path / "units")
     candidate = Candidate(name="decision_tree", family="decision_tree", params={"max_depth": 12})
     fitter = Fitter(bench=bench.lay(request, tmp_path / "bench"), store=store)
-    model = finishing.assemble(request, store, candidate, fitter.run(candidate.unit(0, None)).key)
+    model = finishing.assemble(
+        request, store, [finishing.Part(family=candidate.family, key=fitter.run(candidate.unit(0, None)).key)]
+    )
     trained = model.predict(frame).values
     assert trained is not None
     assert np.unique(trained).size > 50

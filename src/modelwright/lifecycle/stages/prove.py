@@ -152,7 +152,7 @@ def request_of(partition: Partition, order: learn.LearnOrder, context: Context) 
 
 def refit_order(request: TrainRequest, partition: Partition, learned: learn.Learned) -> RefitOrder:
     """The chosen configuration, ready to be fit again. Raises AssertionError without a target."""
-    from modelwright.training.engine import judge_of
+    from modelwright.training.scoring import judge_of
     from modelwright.training.variations import RefitOrder
 
     judge = judge_of(request)
@@ -169,7 +169,7 @@ def refit_order(request: TrainRequest, partition: Partition, learned: learn.Lear
 
 
 def _train_score(partition: Partition, learned: learn.Learned, request: TrainRequest) -> float:
-    from modelwright.training.engine import judge_of
+    from modelwright.training.scoring import judge_of
 
     assert partition.y is not None
     step = max(1, partition.frame.height // _TRAIN_ROWS)

@@ -1,0 +1,173 @@
+"""The two products of a competition: `best`, an ensemble of bags, and `fast`, one booster or plain model.
+
+A bag is the mean of a candidate's fold models: each has learned from other rows, so their errors partly cancel, and
+nothing has to be fit again. Where folds go forward in time the early ones know too little, and with a single fold
+there is nothing to average: there the chosen candidates are fit again on all rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from modelwright.training import ensembling
+from modelwright.training.candidates import QUICK_FAMILIES, Candidate
+from modelwright.training.ensembling import Blend
+from modelwright.training.finishing import Part
+from modelwright.training.portfolio import LineUp
+from modelwright.training.race import Entry
+from modelwright.training.request import TrainRequest
+from modelwright.training.scoring import Judge
+from modelwright.training.units import UnitResult, UnitStore
+
+if TYPE_CHECKING:
+    from modelwright.training.ensembling import Raw
+
+#: what the states of an ensemble may weigh together, as they are before compression; a bundle of 20 MB is promised
+SIZE_LIMIT_BYTES = 60 << 20
+#: stands for the family of a model that is made of several
+ENSEMBLE = "ensemble"
+#: trials of a search that may join the ensemble
+MOST_TRIALS = 5
+
+
+def method_of(request: TrainRequest) -> str:
+    """What is made of the candidates: `none`, `bag`, `greedy` or `stack`."""
+    said = request.model.ensemble
+    if said != "auto":
+        return said
+    return "greedy" if request.model.type == "auto" else "none"
+
+
+def kept(request: TrainRequest, contest: LineUp) -> LineUp:
+    """The same line-up, whose fold models stay where an ensemble may want them."""
+    if method_of(request) == "none":
+        return contest
+    dummy, *others = contest.baselines
+    return replace(
+        contest,
+        baselines=(dummy, *(msgspec.structs.replace(one, keep_state=True) for one in others)),
+        candidates=tuple(msgspec.structs.replace(one, keep_state=True) for one in contest.candidates),
+    )
+
+
+def bags(judge: Judge, *, ordered: bool) -> bool:
+    """Whether fold models are averaged, rather than the chosen candidates fit again."""
+    return len(judge.folds) > 1 and not ordered
+
+
+@dataclass(slots=True, kw_only=True)
+class Ensemble:
+    """The chosen candidates with their weights, largest first."""
+
+    blend: Blend
+    entries: Mapping[str, Entry]  # those with a weight
+    parts: list[Part] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def params(self) -> dict[str, object]:
+        return {"members": {name: round(weight, 4) for name, weight in self.blend.weights.items()}}
+
+
+def choose(method: str, entries: Sequence[Entry], judge: Judge, store: UnitStore, seed: int) -> Ensemble | None:
+    """The ensemble of finished entries; None where there is nothing to choose from."""
+    known = {entry.candidate.name: entry for entry in entries}
+    raw: dict[str, Raw] = {
+        name: [store.predictions(entry.results[unit.name].key) for unit in entry.units] for name, entry in known.items()
+    }
+    notes: list[str] = []
+    while raw:
+        blend = _blend(method, raw, judge, seed, known)
+        heavy = _too_heavy(blend, known)
+        if heavy is None:
+            kept = {name: known[name] for name in blend.weights}
+            return Ensemble(blend=blend, entries=kept, notes=[*notes, _told(method, blend, judge)])
+        notes.append(f"ensemble: {heavy} left out, its models are too large")
+        del raw[heavy]
+    return None
+
+
+def _blend(method: str, raw: Mapping[str, Raw], judge: Judge, seed: int, known: Mapping[str, Entry]) -> Blend:
+    if method == "stack" and len(raw) > 1:
+        return ensembling.stacked(raw, judge)
+    if method == "bag" or len(raw) == 1:
+        best = _best([known[name] for name in raw], judge)
+        return ensembling.uniform({best.candidate.name: raw[best.candidate.name]}, judge)
+    return ensembling.greedy(raw, judge, seed)
+
+
+def _best(entries: Sequence[Entry], judge: Judge) -> Entry:
+    best = entries[0]
+    for entry in entries[1:]:
+        best = entry if judge.better(entry.score, best.score) else best
+    return best
+
+
+def _too_heavy(blend: Blend, known: Mapping[str, Entry]) -> str | None:
+    """The largest member for its weight, where all together are too large and another one is left."""
+    sizes = {name: sum(result.size_bytes for result in known[name].results.values()) for name in blend.weights}
+    if sum(sizes.values()) <= SIZE_LIMIT_BYTES or len(sizes) < 2:
+        return None
+    return max(sizes, key=lambda name: (sizes[name] / blend.weights[name], name))
+
+
+def _told(method: str, blend: Blend, judge: Judge) -> str:
+    members = ", ".join(f"{name} {weight:.0%}" for name, weight in blend.weights.items())
+    return f"ensemble ({method}): {members}; {judge.metric_name} {blend.score:.4f} out of fold"
+
+
+def add_bags(ensemble: Ensemble) -> None:
+    """Each fold's model with an equal share of its candidate's weight."""
+    for name, weight in ensemble.blend.weights.items():
+        entry = ensemble.entries[name]
+        for unit in entry.units:
+            result = entry.results[unit.name]
+            share = weight / len(entry.units)
+            ensemble.parts.append(Part(family=entry.candidate.family, key=result.key, weight=share, fold=unit.fold))
+
+
+def add_refits(ensemble: Ensemble, refit: Callable[[Entry], UnitResult | None]) -> None:
+    """The chosen candidates fit on all rows, the weightiest first; what is too late is left out, and said."""
+    late = []
+    for name, weight in ensemble.blend.weights.items():
+        result = refit(ensemble.entries[name])
+        if result is None:
+            late.append(name)
+        else:
+            family = ensemble.entries[name].candidate.family
+            ensemble.parts.append(Part(family=family, key=result.key, weight=weight))
+    if late and ensemble.parts:
+        ensemble.notes.append(f"ensemble: {', '.join(late)} could not be fit on all rows in time and is left out")
+
+
+def quick(entries: Sequence[Entry], judge: Judge) -> list[Entry]:
+    """Candidates for `fast`, best first."""
+    found = [entry for entry in entries if entry.status == "done" and entry.candidate.family in QUICK_FAMILIES]
+    return sorted(found, key=lambda entry: (-judge.gain(entry.score, 0.0), entry.candidate.name))
+
+
+def kept_share(best: float, fast: float, plain: float, judge: Judge) -> float | None:
+    """The part of the gain over the plain model that `fast` keeps; None where there is no gain."""
+    gain = judge.gain(best, plain)
+    if not math.isfinite(gain) or gain <= 0:
+        return None
+    return judge.gain(fast, plain) / gain
+
+
+def pipeline_of(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """The feature steps of all members, each said once."""
+    lines: dict[str, None] = {}
+    for entry in entries:
+        for line in entry.results[entry.units[0].name].pipeline if entry.results else ():
+            lines[line] = None
+    return tuple(lines)
+
+
+def representative(ensemble: Ensemble) -> Candidate:
+    """The single candidate that stands for the ensemble where something has to be fit again under a change."""
+    return next(iter(ensemble.entries.values())).candidate
