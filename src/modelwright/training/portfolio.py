@@ -11,32 +11,15 @@ import msgspec
 
 from modelwright.core.errors import SpecError
 from modelwright.core.nouns import LeaderboardRow, Task
+from modelwright.core.ports import Needs
+from modelwright.training import entrants
 from modelwright.training.candidates import ROUNDS, Candidate, load_family, read_params, simple_family, suitable
+from modelwright.training.costs import Shape
+from modelwright.training.entrants import PORTFOLIO, Entrant
 from modelwright.training.request import TrainRequest
 from modelwright.training.scoring import Judge
 from modelwright.training.units import Weighting
 
-#: name, family, parameters, and whether it waits for budgets of this many seconds. Order: strength per CPU second.
-#: Second entries of a family differ where public defaults differ most (TabArena: extra_trees on and off, leaf sizes).
-_PORTFOLIO: tuple[tuple[str, str, dict[str, Any], float], ...] = (
-    ("lightgbm", "lightgbm", {}, 0.0),
-    ("catboost", "catboost", {}, 0.0),
-    ("xgboost", "xgboost", {}, 0.0),
-    (
-        "lightgbm-small",
-        "lightgbm",
-        {"num_leaves": 7, "learning_rate": 0.03, "n_estimators": 1000, "subsample": 0.8},
-        0.0,
-    ),
-    ("extra_trees", "extra_trees", {}, 0.0),
-    ("random_forest", "random_forest", {}, 0.0),
-    ("hist_gb", "hist_gb", {}, 60.0),
-    ("elastic_net", "elastic_net", {}, 20.0),
-    ("knn", "knn", {}, 60.0),
-    ("ebm", "ebm", {}, 120.0),
-    ("mlp", "mlp", {}, 120.0),
-    ("svm", "svm", {}, 120.0),
-)
 #: metrics of labels that a majority class can win, where weights help models without a tuned threshold
 _BALANCED_METRICS = ("f1", "f1_macro", "balanced_accuracy", "mcc", "recall", "jaccard")
 #: optional part -> the module it brings, where the names differ
@@ -120,29 +103,60 @@ def _short_name(family: str, params: dict[str, Any], task: Task) -> str:
 
 def _fitting_portfolio(request: TrainRequest) -> tuple[list[Candidate], list[LeaderboardRow]]:
     """The part of the portfolio that this table, this budget and this installation allow, and why not the rest."""
-    usable, broken = suitable([family for _, family, _, _ in _PORTFOLIO], request.task, request.base_dir)
+    usable, broken = suitable([one.family for one in PORTFOLIO], request.task, request.base_dir)
     why = dict(broken)
     found, absent = [], []
-    for name, family, params, least_s in _PORTFOLIO:
-        reason = why.get(family, "") if family not in usable else _unfit(request, family, least_s)
-        if family in usable and not reason:
-            found.append(Candidate(name=name, family=family, params=params, early_stopping=request.early_stopping))
+    for one in PORTFOLIO:
+        params, reason = _suited(request, one) if one.family in usable else (dict(one.params), why.get(one.family, ""))
+        if one.family in usable and not reason:
+            found.append(
+                Candidate(
+                    name=one.name,
+                    family=one.family,
+                    params=params,
+                    early_stopping=request.early_stopping,
+                    recipe=one.recipe,
+                )
+            )
         elif reason and "does not serve" not in reason:
-            absent.append(LeaderboardRow(name=name, family=family, params=params, status="skipped", note=reason))
+            absent.append(
+                LeaderboardRow(name=one.name, family=one.family, params=params, status="skipped", note=reason)
+            )
     return found, absent
 
 
-def _unfit(request: TrainRequest, name: str, least_s: float) -> str:
-    needs = load_family(name, request.base_dir).needs
-    rows = request.frame.height
-    least_s = max(least_s, needs.min_budget_s)
+def _suited(request: TrainRequest, one: Entrant) -> tuple[dict[str, Any], str]:
+    """The entrant's parameters for this table and budget, and why it does not compete, if so."""
+    family = load_family(one.family, request.base_dir)
+    said, rows = dict(one.params), request.frame.height
     whole_s = request.budget_s / (1 - request.taken_share)
+    reason = _unfit(family.needs, one, rows, whole_s)
+    if reason:
+        return said, reason
+    params, reason = entrants.fitted_to(
+        one, read_params(family, said, one.name), shape_of(request, family.needs), whole_s=whole_s,
+        n_folds=max(1, len(request.folds)),
+    )  # fmt: skip
+    return (said, reason) if reason else (entrants.changed_params(params), "")
+
+
+def shape_of(request: TrainRequest, needs: Needs) -> Shape:
+    """The size of a fit on all rows for a family with these needs."""
+    outputs = len(request.classes) if len(request.classes) > 2 else 1
+    return Shape(n_rows=request.frame.height, n_columns=entrants.width(request.schema, needs), n_outputs=outputs)
+
+
+def _unfit(needs: Needs, one: Entrant, rows: int, whole_s: float) -> str:
+    least_s = max(one.least_s, needs.min_budget_s)
+    most_rows = (
+        min(found) if (found := [most for most in (one.most_rows, needs.max_rows) if most is not None]) else None
+    )
     if needs.extra is not None and find_spec(_MODULES.get(needs.extra, needs.extra)) is None:
         return f"the optional part '{needs.extra}' is not installed"
-    if needs.max_rows is not None and rows > needs.max_rows:
-        return f"too slow above {needs.max_rows:,} rows"
-    if rows < needs.min_rows:
-        return f"needs at least {needs.min_rows:,} rows"
+    if most_rows is not None and rows > most_rows:
+        return f"too slow above {most_rows:,} rows"
+    if rows < (least := max(needs.min_rows, one.least_rows)):
+        return f"needs at least {least:,} rows"
     return f"tried with budgets from {least_s:.0f} s" if whole_s < least_s else ""
 
 

@@ -1,0 +1,167 @@
+"""The fixed portfolio: configurations in priority order, and how many rounds each gets on a table of a given size.
+
+Who competes depends on the table, the budget that the file names and what is installed, never on the clock or on how
+many cores there are: the same file plans the same models everywhere. Order and parameters come from public results
+(TabArena, Erickson et al. 2025: CatBoost's defaults lead among zero-effort models, LightGBM and XGBoost reach it once
+configured, extra_trees and small leaves are where LightGBM's good configurations differ most; AutoGluon's portfolio)
+and from our own runs, noted in benchmarks/RESULTS.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+
+from modelwright.core.nouns import ColumnType, Schema
+from modelwright.core.ports import Needs
+from modelwright.training.costs import Shape, fit_s, round_s, usual_rounds
+from modelwright.training.units import Recipe
+
+#: plans are made for this many cores, whatever the machine has
+_CORES = 2
+#: the largest part of the budget's CPU seconds that one configuration may plan for over all folds
+_MOST_SHARE = 0.2
+#: fewer rounds than this are no boosting any more, and a faster learning rate than this no good one
+_LEAST_ROUNDS, _FASTEST = 40, 0.15
+#: above this many rows each round draws half of them
+_MANY_ROWS = 100_000
+#: leaves of a forest's tree at most, so that the trees of all folds stay within a few megabytes
+_FOREST_LEAVES = 400
+_ROUNDS = {"lightgbm": "n_estimators", "xgboost": "n_estimators", "catboost": "iterations", "hist_gb": "max_iter"}
+#: matrix columns that a column of each type becomes, with and without a column per category
+_WIDTHS: dict[ColumnType, tuple[int, int]] = {
+    ColumnType.CATEGORY: (1, 6),
+    ColumnType.TEXT: (100, 100),
+    ColumnType.DATETIME: (6, 6),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entrant:
+    """One configuration. `forest`: leaf sizes follow the number of rows, so that size does not."""
+
+    name: str
+    family: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    recipe: Recipe = "plain"
+    #: budget from which it is tried, and the rows between which it is
+    least_s: float = 0.0
+    least_rows: int = 0
+    most_rows: int | None = None
+    kind: Literal["boosted", "forest", "other"] = "boosted"
+
+
+PORTFOLIO: tuple[Entrant, ...] = (
+    Entrant(name="lightgbm", family="lightgbm"),
+    Entrant(name="catboost", family="catboost"),
+    Entrant(name="xgboost", family="xgboost"),
+    Entrant(
+        name="lightgbm-small",
+        family="lightgbm",
+        params={"num_leaves": 7, "learning_rate": 0.03, "n_estimators": 1000, "subsample": 0.8},
+    ),
+    Entrant(
+        name="lightgbm-extra",
+        family="lightgbm",
+        params={"extra_trees": True, "learning_rate": 0.05, "n_estimators": 1000},
+    ),
+    Entrant(name="extra_trees", family="extra_trees", params={"n_estimators": 60}, kind="forest", most_rows=50_000),
+    Entrant(name="random_forest", family="random_forest", params={"n_estimators": 60}, kind="forest", most_rows=50_000),
+    Entrant(
+        name="xgboost-shallow",
+        family="xgboost",
+        least_s=20.0,
+        params={
+            "learning_rate": 0.05,
+            "n_estimators": 1000,
+            "max_depth": 3,
+            "subsample": 0.8,
+            "colsample_bytree": 0.8,
+            "min_child_weight": 2.0,
+        },
+    ),
+    Entrant(
+        name="lightgbm-large",
+        family="lightgbm",
+        least_s=20.0,
+        params={
+            "num_leaves": 63,
+            "learning_rate": 0.03,
+            "n_estimators": 1000,
+            "colsample_bytree": 0.6,
+            "subsample": 0.8,
+            "min_child_samples": 10,
+        },
+    ),
+    Entrant(name="elastic_net", family="elastic_net", least_s=20.0, kind="other"),
+    Entrant(name="mlp", family="mlp", least_s=60.0, most_rows=30_000, kind="other"),
+    Entrant(name="hist_gb", family="hist_gb", least_s=60.0),
+    Entrant(name="knn", family="knn", least_s=60.0, kind="other"),
+    Entrant(name="ebm", family="ebm", least_s=120.0, kind="other"),
+    Entrant(name="svm", family="svm", least_s=120.0, kind="other"),
+)
+
+
+def width(schema: Schema, needs: Needs) -> int:
+    """About how many matrix columns a family gets from this table."""
+    return sum(_WIDTHS.get(column.type, (1, 1))[needs.one_hot] for column in schema.features)
+
+
+def fitted_to(entrant: Entrant, defaults: Any, shape: Shape, *, whole_s: float, n_folds: int) -> tuple[Any, str]:
+    """Parameters for a table of this shape and a budget of `whole_s`, or why it is left out.
+
+    defaults: the family's parameters with the entrant's own already set. Larger tables get fewer rounds at a faster
+    learning rate, and boosters there draw half of the rows each round.
+    """
+    params = _for_rows(entrant, defaults, shape)
+    fold = shape.shared((n_folds - 1) / n_folds) if n_folds > 1 else shape
+    allowed_s = whole_s * _CORES * _MOST_SHARE / max(1, n_folds)
+    if entrant.family in _ROUNDS:
+        params = _for_time(entrant.family, params, fold, allowed_s)
+        if getattr(params, _ROUNDS[entrant.family]) < _LEAST_ROUNDS:
+            return None, f"too slow for {whole_s:.0f} s at {shape.n_rows:,} rows"
+    elif fit_s(entrant.family, params, fold) > allowed_s:
+        return None, f"too slow for {whole_s:.0f} s at {shape.n_rows:,} rows"
+    return params, ""
+
+
+def _for_rows(entrant: Entrant, params: Any, shape: Shape) -> Any:
+    if entrant.kind == "forest":
+        least = max(params.min_samples_leaf, math.ceil(shape.n_rows / (1.5 * _FOREST_LEAVES)))
+        return msgspec.structs.replace(params, min_samples_leaf=least)
+    if entrant.family in _ROUNDS and shape.n_rows > _MANY_ROWS and hasattr(params, "subsample"):
+        return msgspec.structs.replace(params, subsample=min(params.subsample, 0.5))
+    return params
+
+
+def _for_time(family: str, params: Any, shape: Shape, allowed_s: float) -> Any:
+    """At most the rounds that fit; where these are fewer than usual, larger steps, too."""
+    name = _ROUNDS[family]
+    rounds, usual = getattr(params, name), usual_rounds(params)
+    affordable = _plain_number(allowed_s / round_s(family, params, shape))
+    if affordable >= rounds:
+        return params
+    changes: dict[str, Any] = {name: affordable}
+    if affordable < usual:
+        rate = params.learning_rate or 0.06
+        changes["learning_rate"] = max(rate, min(_FASTEST, round(rate * usual / affordable, 3)))
+    return msgspec.structs.replace(params, **changes)
+
+
+def _plain_number(value: float) -> int:
+    """Two leading digits, rounded down, at least 1: neighbouring budgets then plan the same fits."""
+    whole = max(1, int(value))
+    unit = int(10 ** max(0, len(str(whole)) - 2))
+    return whole // unit * unit
+
+
+def changed_params(params: Any) -> dict[str, Any]:
+    """What differs from the family's defaults, as a file would say it."""
+    plain = type(params)()
+    return {
+        name: value for name in params.__struct_fields__ if (value := getattr(params, name)) != getattr(plain, name)
+    }
