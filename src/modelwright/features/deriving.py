@@ -13,6 +13,7 @@ import polars as pl
 from modelwright.core.errors import ModelError
 from modelwright.core.nouns import ColumnType, Noun
 from modelwright.core.ports import GraphBuilder
+from modelwright.features import grouping
 from modelwright.features.expressions import Expression, parse
 from modelwright.features.graphs import unsupported
 from modelwright.features.values import SEPARATOR, stored, words
@@ -218,6 +219,9 @@ def restore_maker(kind: str, state: Mapping[str, Any], base_dir: Path | None = N
         if kind == "custom":
             custom = msgspec.convert(dict(state), _Custom)
             return CustomMaker(custom.hook, custom.columns, custom.makes, base_dir)
+        grouped = grouping.restore(kind, state)
+        if grouped is not None:
+            return grouped
     except msgspec.ValidationError as error:
         raise ModelError(f"The state of a feature step is damaged: {error}.", code="model.state") from error
     raise ModelError(f"There is no feature step of the kind '{kind}'.", code="model.state")
