@@ -299,6 +299,11 @@ class ReadOptions:
     table: str | None = None  # SQL: a table name or a SELECT; Excel: the sheet
     max_bytes: int = 16 << 30
     encoding: str = "utf-8"
+    sample_rate: float = 1.0  # share of rows to draw while reading
+    seed: int = 0
+    memory_bytes: int | None = None  # what the table may take: rows are drawn where it would take more
+    group: str | None = None  # whole groups of this column are drawn
+    target: str | None = None  # whose small classes are kept whole
 
 
 @runtime_checkable

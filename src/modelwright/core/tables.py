@@ -47,6 +47,7 @@ class RawTable:
     size_bytes: int | None = None
     quarantined: tuple[Quarantined, ...] = ()
     notes: tuple[str, ...] = ()
+    sample_rate: float = 1.0  # share of the rows that were drawn while reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ def conform(raw: RawTable, schema: Schema) -> Dataset:
     for column in schema.columns:
         series, found = store(raw.frame[column.name], column.type, column.format)
         _refuse_wrong_type(raw.frame[column.name], series, column)
-        stored.append(series)
+        stored.append(series.rechunk())
         coercions.extend(found)
     kept = set(schema.names)
     left_out = [name for name in raw.frame.columns if name not in kept]

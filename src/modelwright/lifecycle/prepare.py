@@ -6,15 +6,18 @@ Nothing is written, so a mistake in the file or the data leaves the workspace as
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from modelwright.core.digests import digest_of
 from modelwright.core.ports import FitContext, Needs, ReadOptions
 from modelwright.core.run import Problem
 from modelwright.core.tables import Dataset, RawTable
 from modelwright.spec.model import Spec
+from modelwright.training.capacity import table_bytes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,13 +43,27 @@ class Prepared:
     #: the table as read, kept only where a function of the user's own changed it
     raw: RawTable | None = None
     base_dir: Path | None = None
+    #: share of the source's rows that was drawn
+    sample_rate: float = 1.0
 
 
-def read_source(spec: Spec, base_dir: Path) -> RawTable:
-    """Read the table; remote objects pass through a temporary folder."""
+def read_source(spec: Spec, base_dir: Path, *, draw: bool = False) -> RawTable:
+    """Read the table; remote objects pass through a temporary folder.
+
+    draw: rows are drawn where `data.sample_rate` asks for it, or where the table would not fit the memory allowed.
+    """
     from modelwright.data.read import read_table
 
     options = ReadOptions(types=dict(spec.data.types), table=spec.data.table)
+    if draw:
+        options = replace(
+            options,
+            sample_rate=spec.data.sample_rate,
+            seed=spec.training.seed,
+            memory_bytes=table_bytes(spec.training.memory_share),
+            group=spec.features.group,
+            target=spec.features.target,
+        )
     with tempfile.TemporaryDirectory(prefix="modelwright-") as cache:
         return read_table(spec.data.source, options, base_dir=base_dir, cache_dir=Path(cache))
 
@@ -55,7 +72,6 @@ def prepare(spec: Spec, base_dir: Path) -> Prepared:
     """Read, type, check the target. Raises DataError or SpecError."""
     from modelwright.data.conform import conform
     from modelwright.data.problem import analyse
-    from modelwright.data.sampling import sample
     from modelwright.data.schema import infer
     from modelwright.data.target import encode
     from modelwright.features.planner import plan
@@ -64,22 +80,24 @@ def prepare(spec: Spec, base_dir: Path) -> Prepared:
 
     for hook in spec_hooks(spec, base_dir):
         resolve(hook, base_dir)  # a function that is not there is said before the work, not after
-    raw = as_read = read_source(spec, base_dir)
+    raw = as_read = read_source(spec, base_dir, draw=True)
     if spec.data.prepare is not None:
-        raw = as_read = typed(as_read, declared_texts(spec))
+        raw = as_read = typed(raw, declared_texts(spec))
         raw = apply_prepare(raw, spec.data.prepare, base_dir)
     schema = infer(raw.frame, spec.features, spec.data.types)
     dataset = conform(raw, schema)
+    rate, digest = raw.sample_rate, raw.digest
+    before_hook = as_read if spec.data.prepare is not None else None
+    del raw, as_read  # as texts, the table is several times as large as typed
     problem = analyse(dataset, spec)
     planned = plan(dataset.schema, spec.features, Needs(), problem.task, dataset.n_rows)
-    dataset = sample(dataset, spec.data.sample_rate, spec.training.seed)
     dataset, y, classes = encode(dataset, problem)
     if planned.custom is not None:
         _try_custom(planned, dataset, y, base_dir)
     parts = [
-        raw.digest,
+        digest,
         dataset.schema,
-        spec.data,
+        msgspec.structs.replace(spec.data, sample_rate=rate),
         spec.features,
         spec.model.task,
         spec.model.positive,
@@ -91,7 +109,8 @@ def prepare(spec: Spec, base_dir: Path) -> Prepared:
         y=y,
         classes=classes,
         digest=digest_of(parts),
-        raw=as_read if spec.data.prepare is not None else None,
+        raw=before_hook,
+        sample_rate=rate,
         base_dir=base_dir,
     )
 
@@ -131,8 +150,6 @@ def apply_prepare(raw: RawTable, hook: str, base_dir: Path) -> RawTable:
     """The table as the user's own function makes it; call `lifecycle.typed` first.
 
     Raises SpecError (`hook.*`) or DataError."""
-    from dataclasses import replace
-
     import polars as pl
 
     from modelwright.core.errors import DataError

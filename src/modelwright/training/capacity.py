@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+#: what a worker holds besides its part of the table: libraries, a booster at work
+WORKER_BYTES = 1 << 30
 #: every numerical library that starts threads of its own obeys one of these
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -46,3 +48,31 @@ def worker_environment() -> dict[str, str]:
     known = os.environ.get("PYTHONPATH", "")
     path = root if not known else f"{root}{os.pathsep}{known}"
     return {**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1"), "PYTHONPATH": path, "PYTHONHASHSEED": "0"}
+
+
+def memory_limit_bytes() -> int:
+    """Memory this process may use: the machine's, cut down by the limits of its cgroups."""
+    import psutil
+
+    limits = [int(psutil.virtual_memory().total)]
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        try:
+            limits.append(int(Path("/sys/fs/cgroup", name).read_text()))
+        except (OSError, ValueError):  # absent, or `max`
+            continue
+    return min(limits)
+
+
+def memory_bytes(share: float) -> int:
+    """What `training.memory_share` allows for everything: the process that plans and its workers."""
+    return int(share * memory_limit_bytes())
+
+
+def table_bytes(share: float) -> int:
+    """How large a table may be in memory.
+
+    A run holds at most about four times its table, and each worker up to 1 GiB besides; on small machines, where
+    workers would leave nothing, an eighth of the memory.
+    """
+    whole = memory_bytes(share)
+    return max(whole // 8, (whole - cores() * WORKER_BYTES) // 4)

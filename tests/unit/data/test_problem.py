@@ -13,7 +13,6 @@ from modelwright.core.nouns import Task
 from modelwright.core.tables import Dataset, RawTable
 from modelwright.data.conform import conform
 from modelwright.data.problem import analyse
-from modelwright.data.sampling import sample
 from modelwright.data.schema import infer
 from modelwright.data.target import encode
 from modelwright.spec.model import DataSpec, FeaturesSpec, ModelSpec, Spec
@@ -123,17 +122,3 @@ def test_whole_number_labels_keep_their_order() -> None:
     assert classes == tuple(str(i) for i in range(12))
     assert y is not None
     assert y[:12].tolist() == list(range(12))
-
-
-def test_sampling_keeps_small_classes_and_the_order_of_rows() -> None:
-    given = spec()
-    found = dataset(table(2000, y=["rare" if i % 100 == 0 else "usual" for i in range(2000)]), given)
-    drawn = sample(found, 0.1, 7)
-    counts = dict(drawn.frame["y"].value_counts().iter_rows())
-    assert counts == {"rare": 20, "usual": 198}
-    assert drawn.frame.equals(sample(found, 0.1, 7).frame)
-    assert not drawn.frame.equals(sample(found, 0.1, 8).frame)
-    positions = found.frame.with_row_index().join(drawn.frame, on=["a", "b"], how="semi")["index"]
-    assert positions.is_sorted()
-    with pytest.raises(DataError, match="sample_rate"):
-        sample(dataset(table(20), spec(None)), 0.01, 0)

@@ -17,17 +17,22 @@ _LONGEST_RECORD_LINES = 200
 class Salvaged:
     rows: list[list[str]] = field(default_factory=list)
     quarantined: list[Quarantined] = field(default_factory=list)
+    read: int = 0  # bytes of the body that were read
 
 
-def salvage(body: bytes, width: int, delimiter: str, first_line: int) -> Salvaged:
-    """Every physical row is either in `rows` (of `width` fields) or in `quarantined`; blank lines are neither."""
+def salvage(body: bytes, width: int, delimiter: str, first_line: int, *, last: bool = True) -> Salvaged:
+    """Every physical row is either in `rows` (of `width` fields) or in `quarantined`; blank lines are neither.
+
+    Where this is not the `last` part of a file, records that may go on behind it are left for the next."""
     csv.field_size_limit(LONGEST_LINE_BYTES)
     lines = body.split(b"\n")
     found = Salvaged()
     position = 0
-    while position < len(lines):
+    until = len(lines) if last else len(lines) - _LONGEST_RECORD_LINES
+    while position < until:
         taken = _take(lines, position, width, delimiter, first_line, found)
         position += taken
+    found.read = len(body) if last else sum(map(len, lines[:position])) + position
     return found
 
 

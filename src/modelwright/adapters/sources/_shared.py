@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modelwright.core.digests import digest_file, digest_of
 from modelwright.core.errors import AdapterError, DataError, nearest
@@ -15,7 +15,12 @@ from modelwright.core.tables import Quarantined, RawTable
 if TYPE_CHECKING:
     import polars as pl
 
+    from modelwright.adapters.sources._draw import Drawn
+
 MOST_COLUMNS = 50_000
+#: files larger than this are read in pieces of about this size
+PIECE_BYTES = 32 << 20
+BATCH_ROWS = 50_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,66 +32,99 @@ class Piece:
     notes: tuple[str, ...] = ()
 
 
-ReadOne = Callable[[Path, ReadOptions], Piece]
+ReadOne = Callable[[Path, ReadOptions], Piece | Iterable[Piece]]
 
 
-def read_files(locations: Sequence[str], options: ReadOptions, read_one: ReadOne) -> RawTable:
-    """Read the files one after another and stack them. Raises DataError naming the file at fault."""
+@dataclass(slots=True)
+class _Files:
+    """Files of one table, read one after another, a large one in pieces; what came besides rows is kept."""
+
+    paths: Sequence[Path]
+    options: ReadOptions
+    read_one: ReadOne
+    unit: str
+    quarantined: list[tuple[Path, Quarantined]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """The rows, with the columns of the first file in its order."""
+        self.quarantined, self.notes = [], []
+        first: pl.DataFrame | None = None
+        for path in self.paths:
+            bad, notes = len(self.quarantined), list[str]()
+            for piece in _read(path, self.options, self.read_one):
+                self.quarantined += [(path, row) for row in piece.quarantined]
+                notes += [note for note in piece.notes if note not in notes]
+                first = piece.frame.clear() if first is None else first
+                yield keep_columns(aligned(path, piece.frame, self.paths[0], first), self.options)
+            if bad := len(self.quarantined) - bad:
+                notes.append(f"{bad:,} {self.unit} could not be read and are in quarantine")
+            self.notes += [f"{path.name}: {note}" if len(self.paths) > 1 else note for note in notes]
+
+
+def read_files(locations: Sequence[str], options: ReadOptions, read_one: ReadOne, *, unit: str = "rows") -> RawTable:
+    """Read the files one after another and stack them. Raises DataError naming the file at fault.
+
+    `read_one` gives a file whole, or in pieces of which no more are kept than the options allow."""
     paths = [Path(location) for location in locations]
     size = sum(_size(path) for path in paths)
-    if size > options.max_bytes:
+    if size > options.max_bytes and options.memory_bytes is None:
         raise DataError(
             f"{paths[0].name} and its like hold {size:,} bytes; at most {options.max_bytes:,} are read.",
             code="data.too_large",
             hint="read a part of it, or convert it to Parquet",
             subject="data.source",
         )
-    pieces = [_read(path, options, read_one) for path in paths]
-    frame = stack(paths, pieces)
+    files = _Files(paths, options, read_one, unit)
+    found = drawn(files.frames, options)
+    if found.frame.height == 0:
+        _refuse_all_bad(files.quarantined)
     many = len(paths) > 1
-    if frame.height == 0:
-        _refuse_all_bad(paths, pieces)
     return RawTable(
-        frame=keep_columns(frame, options),
-        digest=version_digest([digest_file(path) for path in paths if path.is_file()], options),
+        frame=found.frame,
+        digest=version_digest([digest_file(path) for path in paths if path.is_file()], options, found),
         source=str(locations[0]) if not many else f"{locations[0]} and {len(paths) - 1} more",
         size_bytes=size,
         quarantined=tuple(
             Quarantined(line=row.line, reason=f"{path.name}: {row.reason}" if many else row.reason, content=row.content)
-            for path, piece in zip(paths, pieces, strict=True)
-            for row in piece.quarantined
+            for path, row in files.quarantined
         ),
-        notes=tuple(
-            f"{path.name}: {note}" if many else note
-            for path, piece in zip(paths, pieces, strict=True)
-            for note in piece.notes
-        ),
+        notes=(*files.notes, *found.notes),
+        sample_rate=found.rate,
     )
 
 
-def _refuse_all_bad(paths: Sequence[Path], pieces: Sequence[Piece]) -> None:
+def _refuse_all_bad(quarantined: Sequence[tuple[Path, Quarantined]]) -> None:
     """No row is left: where rows were there, say what is wrong with the first."""
-    for path, piece in zip(paths, pieces, strict=True):
-        if piece.quarantined:
-            first = piece.quarantined[0]
-            raise DataError(
-                f"No row of {path.name} can be read; line {first.line:,}: {first.reason}.",
-                code="data.all_quarantined",
-                hint="check the delimiter and the header",
-                subject=f"line:{first.line}",
-            )
+    for path, first in quarantined[:1]:
+        raise DataError(
+            f"No row of {path.name} can be read; line {first.line:,}: {first.reason}.",
+            code="data.all_quarantined",
+            hint="check the delimiter and the header",
+            subject=f"line:{first.line}",
+        )
 
 
-def version_digest(contents: Sequence[str], options: ReadOptions) -> str:
-    """Names a dataset version: the bytes in order, and the options that change which cells are read.
+def version_digest(contents: Sequence[str], options: ReadOptions, found: Drawn | None = None) -> str:
+    """Names a dataset version: the bytes in order, the options that change which cells are read, and the draw.
 
     Declared types are not part of it: they interpret the cells and are part of the schema.
     """
-    chosen = {"columns": options.columns, "table": options.table, "encoding": options.encoding}
+    chosen: dict[str, Any] = {"columns": options.columns, "table": options.table, "encoding": options.encoding}
     plain = options.columns is None and options.table is None and options.encoding == "utf-8"
+    if found is not None and found.rate < 1.0:
+        chosen["draw"] = [found.rate, options.seed, found.group, options.target]
+        plain = False
     if len(contents) == 1 and plain:
         return contents[0]
     return digest_of([list(contents), chosen])
+
+
+def drawn(chunks: Callable[[], Iterable[pl.DataFrame]], options: ReadOptions) -> Drawn:
+    """The rows that the options draw from a table that `chunks` gives piece by piece, each time it is called."""
+    from modelwright.adapters.sources._draw import draw
+
+    return draw(chunks, options)
 
 
 def keep_columns(frame: pl.DataFrame, options: ReadOptions) -> pl.DataFrame:
@@ -142,33 +180,40 @@ def empty_file(path: Path) -> DataError:
     )
 
 
-def stack(paths: Sequence[Path], pieces: Sequence[Piece]) -> pl.DataFrame:
-    """All rows under one header; an integer column widens to a real one where files differ."""
+def aligned(path: Path, frame: pl.DataFrame, first_path: Path, first: pl.DataFrame) -> pl.DataFrame:
+    """The frame with the columns of the first file in its order. Raises DataError where columns or types differ."""
     import polars as pl
 
-    first = pieces[0].frame
-    frames = []
-    for path, piece in zip(paths, pieces, strict=True):
-        if set(piece.frame.columns) != set(first.columns):
-            odd = sorted(set(piece.frame.columns) ^ set(first.columns))[:3]
-            raise DataError(
-                f"{path.name} has another header than {paths[0].name}: {', '.join(odd)} "
-                f"{'is' if len(odd) == 1 else 'are'} in one only.",
-                code="data.header_differs",
-                hint="give all files of one table the same columns, or narrow the glob",
-                subject=f"file:{path.name}",
-            )
-        frames.append(piece.frame.select(first.columns))
-        try:
-            pl.concat([frame.clear() for frame in (frames[0], frames[-1])], how="vertical_relaxed")
-        except pl.exceptions.PolarsError as error:
-            raise DataError(
-                f"{path.name} stores a column as another type than {paths[0].name}: {first_line(error)}.",
-                code="data.type_differs",
-                hint="write all files of one table with the same types",
-                subject=f"file:{path.name}",
-            ) from error
-    return pl.concat(frames, how="vertical_relaxed") if len(frames) > 1 else frames[0]
+    if set(frame.columns) != set(first.columns):
+        odd = sorted(set(frame.columns) ^ set(first.columns))[:3]
+        raise DataError(
+            f"{path.name} has another header than {first_path.name}: {', '.join(odd)} "
+            f"{'is' if len(odd) == 1 else 'are'} in one only.",
+            code="data.header_differs",
+            hint="give all files of one table the same columns, or narrow the glob",
+            subject=f"file:{path.name}",
+        )
+    frame = frame.select(first.columns)
+    try:
+        pl.concat([first, frame.clear()], how="vertical_relaxed")
+    except pl.exceptions.PolarsError as error:
+        raise DataError(
+            f"{path.name} stores a column as another type than {first_path.name}: {first_line(error)}.",
+            code="data.type_differs",
+            hint="write all files of one table with the same types",
+            subject=f"file:{path.name}",
+        ) from error
+    return frame
+
+
+def batches(scan: pl.LazyFrame) -> Iterator[Piece]:
+    """The rows of a file in order, without ever holding all of them; an empty table gives its header."""
+    empty = True
+    for frame in scan.collect_batches(chunk_size=BATCH_ROWS, maintain_order=True, lazy=True):
+        empty = False
+        yield Piece(frame=frame)
+    if empty:
+        yield Piece(frame=scan.head(0).collect())
 
 
 def first_line(error: BaseException) -> str:
@@ -204,14 +249,15 @@ def unreadable(path: Path, error: OSError) -> AdapterError:
     )
 
 
-def _read(path: Path, options: ReadOptions, read_one: ReadOne) -> Piece:
+def _read(path: Path, options: ReadOptions, read_one: ReadOne) -> Iterator[Piece]:
     """One file; a library's own error becomes one sentence with the file's name."""
     import polars as pl
 
     if path.is_file() and path.stat().st_size == 0:
         raise empty_file(path)
     try:
-        return read_one(path, options)
+        found = read_one(path, options)
+        yield from [found] if isinstance(found, Piece) else found
     except OSError as error:
         raise unreadable(path, error) from error
     except pl.exceptions.PolarsError as error:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from modelwright.adapters.sources._shared import Piece, check_header, first_line, keep_columns, stack, version_digest
+from modelwright.adapters.sources._shared import aligned, check_header, drawn, first_line, keep_columns, version_digest
 from modelwright.core.digests import digest_file, digest_of
 from modelwright.core.errors import DataError
 from modelwright.core.plugins import require
@@ -39,16 +39,24 @@ class _Delta:
         if not paths:
             raise DataError(f"The Delta table {folder.name} is empty.", code="data.empty", subject="data.source")
         partitions = bool(table.metadata().partition_columns)
-        pieces = [Piece(frame=pl.read_parquet(path, hive_partitioning=partitions, glob=False)) for path in paths]
-        frame = stack(paths, pieces)
-        check_header(frame.columns, folder.name)
+
+        def frames() -> Iterator[pl.DataFrame]:
+            first: pl.DataFrame | None = None
+            for path in paths:
+                frame = pl.read_parquet(path, hive_partitioning=partitions, glob=False)
+                first = frame.clear() if first is None else first
+                yield keep_columns(aligned(path, frame, paths[0], first), options)
+
+        found = drawn(frames, options)
+        check_header(found.frame.columns, folder.name)
         contents = digest_of([digest_file(path) for path in paths])
         return RawTable(
-            frame=keep_columns(frame, options),
-            digest=version_digest([contents], options),
+            frame=found.frame,
+            digest=version_digest([contents], options, found),
             source=str(folder),
             size_bytes=sum(path.stat().st_size for path in paths),
-            notes=(f"Delta version {table.version()}",),
+            notes=(f"Delta version {table.version()}", *found.notes),
+            sample_rate=found.rate,
         )
 
 

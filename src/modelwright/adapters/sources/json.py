@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from modelwright.adapters.sources import _shared
 from modelwright.adapters.sources._shared import Piece, check_header, empty_file, read_files
 from modelwright.core.errors import DataError
 from modelwright.core.ports import ReadOptions, Source
@@ -24,20 +25,46 @@ class _Json:
     schemes: tuple[str, ...] = ()
 
     def read(self, locations: Sequence[str], options: ReadOptions) -> RawTable:
-        return read_files(locations, options, _read_one)
+        return read_files(locations, options, _read_one, unit="lines")
 
 
-def _read_one(path: Path, options: ReadOptions) -> Piece:
+def _read_one(path: Path, options: ReadOptions) -> Piece | Iterator[Piece]:
+    lines = any(suffix in _LINES for suffix in path.suffixes)
+    if lines and path.suffix != ".gz" and path.stat().st_size > _shared.PIECE_BYTES:
+        return _pieces(path)
     content = _content(path, options)
-    by_line = any(suffix in _LINES for suffix in path.suffixes) or _is_lines(content)
     quarantined: list[Quarantined] = []
-    rows = _lines(content, quarantined) if by_line else _document(content, path)
+    rows = _lines(content, quarantined) if lines or _is_lines(content) else _document(content, path)
     if not rows and not quarantined:
         raise empty_file(path)
-    names = list(dict.fromkeys(name for row in rows for name in row))
+    return _piece(rows, list(dict.fromkeys(name for row in rows for name in row)), quarantined, path)
+
+
+def _piece(rows: list[dict[str, Any]], names: list[str], quarantined: list[Quarantined], path: Path) -> Piece:
     check_header(names, path.name)
-    notes = (f"{len(quarantined):,} lines could not be read and are in quarantine",) if quarantined else ()
-    return Piece(frame=_frame(rows, names), quarantined=tuple(quarantined), notes=notes)
+    return Piece(frame=_frame(rows, names), quarantined=tuple(quarantined))
+
+
+def _pieces(path: Path) -> Iterator[Piece]:
+    """A large file of lines in pieces with one header: the names are looked up in a first pass."""
+    names: dict[str, None] = {}
+    for _, block in _blocks(path):
+        for row in _lines(block, []):
+            names |= dict.fromkeys(row)
+    for first_line, block in _blocks(path):
+        quarantined: list[Quarantined] = []
+        rows = _lines(block, quarantined, first_line)
+        yield _piece(rows, list(names), quarantined, path)
+
+
+def _blocks(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Whole lines, about as many bytes at a time as a piece has, each with the number of its first."""
+    number = 1
+    with path.open("rb") as handle:
+        while block := handle.read(_shared.PIECE_BYTES):
+            block += handle.readline()
+            yield number, block.removeprefix(b"\xef\xbb\xbf") if number == 1 else block
+            number += block.count(b"\n")
 
 
 def _content(path: Path, options: ReadOptions) -> bytes:
@@ -78,9 +105,9 @@ def _document(content: bytes, path: Path) -> list[dict[str, Any]]:
     return value
 
 
-def _lines(content: bytes, quarantined: list[Quarantined]) -> list[dict[str, Any]]:
+def _lines(content: bytes, quarantined: list[Quarantined], first_line: int = 1) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    for number, raw in enumerate(content.split(b"\n"), start=1):
+    for number, raw in enumerate(content.split(b"\n"), start=first_line):
         line = raw.strip()
         if not line:
             continue

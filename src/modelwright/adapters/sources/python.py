@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelwright.adapters.sources._shared import check_header, keep_columns, version_digest
+from modelwright.adapters.sources._shared import check_header, drawn, keep_columns, version_digest
 from modelwright.core.digests import digest
 from modelwright.core.errors import DataError
 from modelwright.core.ports import ReadOptions, Source
@@ -29,11 +29,14 @@ class _Python:
         frame = _polars(call(hook, folder), hook)
         check_header(frame.columns, hook)
         content = _content(frame)
+        found = drawn(lambda: [keep_columns(frame, options)], options)
         return RawTable(
-            frame=keep_columns(frame, options),
-            digest=version_digest([digest(content)], options),
+            frame=found.frame,
+            digest=version_digest([digest(content)], options, found),
             source=hook,
             size_bytes=len(content),
+            notes=found.notes,
+            sample_rate=found.rate,
         )
 
 

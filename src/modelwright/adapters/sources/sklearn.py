@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from modelwright.adapters.sources._shared import keep_columns
+from modelwright.adapters.sources._shared import drawn, keep_columns, version_digest
 from modelwright.core.digests import digest
 from modelwright.core.errors import NotFoundError, did_you_mean
 from modelwright.core.ports import ReadOptions, Source
@@ -34,11 +34,14 @@ class _Sklearn:
 
         frame = pl.DataFrame(_columns(name, getattr(datasets, f"load_{name}")()))
         content = frame.write_csv().encode()
+        found = drawn(lambda: [keep_columns(frame, options)], options)
         return RawTable(
-            frame=keep_columns(frame, options),
-            digest=digest(content),
+            frame=found.frame,
+            digest=version_digest([digest(content)], options, found),
             source=f"sklearn:{name}",
             size_bytes=len(content),
+            notes=found.notes,
+            sample_rate=found.rate,
         )
 
 

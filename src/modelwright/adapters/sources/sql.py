@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelwright.adapters.sources._shared import check_header, first_line, keep_columns, version_digest
+from modelwright.adapters.sources import _shared
+from modelwright.adapters.sources._shared import check_header, drawn, first_line, keep_columns, version_digest
 from modelwright.core.errors import AdapterError, DataError, SpecError, did_you_mean
 from modelwright.core.ports import ReadOptions, Source
 from modelwright.core.tables import RawTable
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from modelwright.adapters.sources._draw import Drawn
 
 _DRIVERS = {
     "sqlite": "sqlite",
@@ -31,7 +34,6 @@ _OPTIONS: Mapping[str, frozenset[str]] = {
     "mysql": frozenset({"charset", "connect_timeout", "ssl_ca", "ssl_verify_cert", "ssl_verify_identity"}),
 }
 _TABLE = re.compile(r"^[\w$ -]+(\.[\w$ -]+)?$")
-_BATCH_ROWS = 50_000
 
 
 class _Sql:
@@ -41,17 +43,15 @@ class _Sql:
     def read(self, locations: Sequence[str], options: ReadOptions) -> RawTable:
         """Read-only, in one transaction. The digest names the rows, so equal rows are the same version."""
         url, shown = _url(locations[0])
-        frame, notes = _query(url, shown, options)
-        check_header(frame.columns, shown)
-        content = _content(frame)
-        from modelwright.core.digests import digest
-
+        found, notes = _query(url, shown, options)
+        contents, size = _content(found.frame)
         return RawTable(
-            frame=keep_columns(frame, options),
-            digest=version_digest([digest(content)], options),
+            frame=found.frame,
+            digest=version_digest([contents], options, found),
             source=shown,
-            size_bytes=len(content),
-            notes=notes,
+            size_bytes=size,
+            notes=(*notes, *found.notes),
+            sample_rate=found.rate,
         )
 
 
@@ -91,7 +91,7 @@ def _url(text: str) -> tuple[Any, str]:
     return url.set(drivername=driver), shown.replace(":***@", "@")
 
 
-def _query(url: Any, shown: str, options: ReadOptions) -> tuple[pl.DataFrame, tuple[str, ...]]:
+def _query(url: Any, shown: str, options: ReadOptions) -> tuple[Drawn, tuple[str, ...]]:
     import sqlalchemy
     from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -107,10 +107,9 @@ def _query(url: Any, shown: str, options: ReadOptions) -> tuple[pl.DataFrame, tu
         with engine.connect() as connection:
             _read_only(connection)
             statement, notes = _statement(connection, options.table, shown)
-            streamed = connection.execution_options(stream_results=True, yield_per=_BATCH_ROWS)
-            result = streamed.execute(sqlalchemy.text(statement))
-            frame = _frame(result, options, shown)
-            return frame, notes
+            streamed = connection.execution_options(stream_results=True, yield_per=_shared.BATCH_ROWS)
+            query = sqlalchemy.text(statement)
+            return drawn(lambda: _frames(streamed.execute(query), options, shown), options), notes
     except DBAPIError as error:
         raise _failed(shown, first_line(error.orig or error), url, connecting=error.statement is None) from None
     except SQLAlchemyError as error:
@@ -185,28 +184,30 @@ def _one_select() -> SpecError:
     )
 
 
-def _frame(result: Any, options: ReadOptions, shown: str) -> pl.DataFrame:
+def _frames(result: Any, options: ReadOptions, shown: str) -> Iterator[pl.DataFrame]:
+    """The rows batch by batch, so that no more of them are held than are kept."""
     import polars as pl
 
     names = [str(name) for name in result.keys()]  # noqa: SIM118 - a result's keys, not a dict's
     check_header(names, shown)
-    columns: list[list[Any]] = [[] for _ in names]
-    size = 0
-    for batch in result.partitions(_BATCH_ROWS):
-        for position, values in enumerate(zip(*batch, strict=True)):
-            columns[position].extend(values)
+    size, empty = 0, True
+    for batch in result.partitions(_shared.BATCH_ROWS):
+        empty = False
+        columns = zip(*batch, strict=True)
+        yield keep_columns(pl.DataFrame([_series(*each) for each in zip(names, columns, strict=True)]), options)
         size += sum(len(str(value)) for row in batch[:100] for value in row) * max(1, len(batch) // 100)
-        if size > options.max_bytes:
+        if size > options.max_bytes and options.memory_bytes is None:
             raise DataError(
                 f"The query returned more than {options.max_bytes:,} bytes.",
                 code="data.too_large",
                 hint="select fewer columns or rows in data.table",
                 subject="data.table",
             )
-    return pl.DataFrame([_series(name, values) for name, values in zip(names, columns, strict=True)])
+    if empty:
+        yield keep_columns(pl.DataFrame([_series(name, []) for name in names]), options)
 
 
-def _series(name: str, values: list[Any]) -> pl.Series:
+def _series(name: str, values: Sequence[Any]) -> pl.Series:
     """Decimals as numbers, other mixtures (SQLite allows them) as text."""
     import datetime
     import decimal
@@ -229,12 +230,15 @@ def _series(name: str, values: list[Any]) -> pl.Series:
     return pl.Series(name, [None if value is None else str(value) for value in values], dtype=pl.String)
 
 
-def _content(frame: pl.DataFrame) -> bytes:
+def _content(frame: pl.DataFrame) -> tuple[str, int]:
+    """Digest and size of the rows as an Arrow file."""
     import io
 
+    from modelwright.core.digests import digest
+
     buffer = io.BytesIO()
-    frame.write_ipc(buffer, compression="uncompressed")
-    return buffer.getvalue()
+    frame.rechunk().write_ipc(buffer, compression="uncompressed")
+    return digest(buffer.getbuffer().tobytes()), buffer.tell()
 
 
 def _failed(shown: str, why: str, url: Any, *, connecting: bool) -> AdapterError:
