@@ -61,6 +61,20 @@ class ScorerRecord(Noun, frozen=True, kw_only=True):
     size_bytes: int | None = None
 
 
+class ProductRecord(Noun, frozen=True, kw_only=True):
+    """One of a run's bundles: `best`, and `fast` where that one is an ensemble. Scores are in the run's metric."""
+
+    name: str
+    family: str
+    oof: float | None = None
+    test: float | None = None
+    #: share of the best one's gain over the plain model that is kept, on rows not learned from
+    kept: float | None = None
+    digest: str = ""
+    size_bytes: int | None = None
+    us_per_row: float | None = None
+
+
 class RunRecord(Noun, frozen=True, kw_only=True):
     schema_version: int = 1
     run_id: str
@@ -90,6 +104,7 @@ class RunRecord(Noun, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     verdict: Verdict | None = None
     scorers: tuple[ScorerRecord, ...] = ()
+    products: tuple[ProductRecord, ...] = ()
     steps: tuple[StepRecord, ...] = ()
     timings_s: dict[str, float] = {}
     environment: dict[str, Any] = {}

@@ -14,7 +14,18 @@ from modelwright.core.report import Report
 from modelwright.core.run import RunRecord
 from modelwright.documents import facts, measured, review_text
 from modelwright.documents import markdown as text
-from modelwright.documents.words import count, listed, metric_name, number, plain, sentence, span, split_name
+from modelwright.documents.words import (
+    count,
+    listed,
+    metric_name,
+    microseconds,
+    number,
+    plain,
+    sentence,
+    size,
+    span,
+    split_name,
+)
 
 #: findings whose codes speak of people: the only ground on which the card makes ethical notes
 PEOPLE = ("fairness", "bias", "protected", "privacy", "sensitive", "personal")
@@ -236,3 +247,36 @@ def short_text(value: str, limit: int = 40) -> str:
 def _without_paths(words: str) -> str:
     """The words with absolute paths cut to their last part: a card reads the same on every machine."""
     return re.sub(r"(?<![\w:/.])/(?:[\w.@+-]+/)+([\w.@+-]+)", r"\1", words)
+
+
+def of_fast(record: RunRecord) -> str:
+    """The card of the quick product: what it is, and what its speed costs. Its review is that of `best`."""
+    name = text.safe(record.name)
+    target = record.problem.target if record.problem and record.problem.target else "the target"
+    words = (
+        f"One small model that predicts {text.safe(target)} and stands in for the ensemble `best` of the same run "
+        "where a row has to be scored in microseconds. The findings, the limits and the verdict are those of `best`, whose "
+        "card is in its own bundle."
+    )
+    table = text.table(*product_table(record), right=(2, 3))
+    return f"# {name}: the quick product\n\n{words}\n\n{table}\n"
+
+
+def product_table(record: RunRecord) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """What the products of a run score; size and speed are known after packaging only."""
+    metric = metric_name(record.report.metric) if record.report else "score"
+    heads = ("Product", "Model", f"{metric} out of fold", f"{metric} on sealed rows", "Gain kept", "Per row", "Size")
+    rows = [
+        (
+            one.name,
+            text.safe(one.family.replace("_", " ")),
+            "" if one.oof is None else number(one.oof),
+            "" if one.test is None else number(one.test),
+            "" if one.kept is None else f"{one.kept:.0%}",
+            microseconds(one.us_per_row),
+            size(one.size_bytes),
+        )
+        for one in record.products
+    ]
+    kept = [at for at in range(len(heads)) if at < 4 or any(row[at] for row in rows)]
+    return tuple(heads[at] for at in kept), [tuple(row[at] for at in kept) for row in rows]

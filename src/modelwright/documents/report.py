@@ -7,7 +7,7 @@ from typing import Any
 from modelwright.core.nouns import Severity
 from modelwright.core.report import Report
 from modelwright.core.run import RunRecord
-from modelwright.documents import curve_figures, facts, figures, measured, report_text, summary
+from modelwright.documents import card, curve_figures, facts, figures, measured, report_text, summary
 from modelwright.documents.page import render
 from modelwright.documents.words import (
     bounds,
@@ -234,6 +234,7 @@ def _made(record: RunRecord) -> dict[str, Any]:
     spec = record.spec_text
     return {
         "scorers": record.scorers,
+        "products": card.product_table(record) if len(record.products) > 1 else None,
         "bundle": bundle_words(record),
         "inputs": inputs[:INPUTS_SHOWN],
         "inputs_title": f"Signature: {count(len(inputs), 'input')}",

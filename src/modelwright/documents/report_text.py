@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modelwright.core.report import Report
 from modelwright.core.run import RunRecord
-from modelwright.documents import facts, review_text, summary
+from modelwright.documents import card, facts, review_text, summary
 from modelwright.documents import markdown as text
 from modelwright.documents.words import (
     count,
@@ -157,7 +157,8 @@ def _bundle(record: RunRecord) -> list[str]:
     if record.signature:
         names = listed([text.code(each.name) for each in record.signature.inputs], 40)
         inputs = f"Inputs: {names}."
-    return [text.table(heads, rows, right=(2, 3, 4, 5)), inputs]
+    products = text.table(*card.product_table(record), right=(2, 3)) if len(record.products) > 1 else ""
+    return [products, text.table(heads, rows, right=(2, 3, 4, 5)), inputs]
 
 
 def _made(record: RunRecord) -> list[str]:

@@ -94,11 +94,12 @@ def execute(order: Order, context: Context) -> RunRecord:
 
 def _execute(order: Order, context: Context) -> RunRecord:
     from modelwright.evaluation.costs import charged
+    from modelwright.training.executing import held
 
     started = time.monotonic()
     context.progress(Progress(step="data", message=f"reading {order.spec.data.source}"))
     prepared = prepare(order.spec, order.base_dir)
-    with charged(order.spec.evaluation.cost, prepared.classes):
+    with charged(order.spec.evaluation.cost, prepared.classes), held(order.spec.place):
         return _prepared(order, context, prepared, started)
 
 
@@ -146,7 +147,7 @@ def _begin(order: Order, context: Context, workspace: Workspace, prepared: Prepa
         name=order.name,
         status="running",
         started_at=timestamp(context.clock.now()),
-        spec=msgspec.json.decode(without_passwords(msgspec.json.encode(order.spec).decode())),
+        spec=msgspec.json.decode(without_passwords(msgspec.json.encode(_as_drawn(order.spec, prepared)).decode())),
         spec_text=without_passwords(order.text),
         source=dataset.source,
         data_digest=dataset.digest,
@@ -163,6 +164,11 @@ def _begin(order: Order, context: Context, workspace: Workspace, prepared: Prepa
     workspace.write_record(record)
     workspace.journal().append("run.started", f"run:{run_id}", {"name": order.name, "data": dataset.digest})
     return _Run(order=order, context=context, workspace=workspace, record=record, steps=steps, started_s=started)
+
+
+def _as_drawn(spec: Spec, prepared: Prepared) -> Spec:
+    """The spec with the rate at which rows were really drawn, so that `reproduce` draws them so on any machine."""
+    return msgspec.structs.replace(spec, data=msgspec.structs.replace(spec.data, sample_rate=prepared.sample_rate))
 
 
 def _stages(run: _Run, rows: tuple[Prepared, Division], metric: str, scorer: Metric) -> RunRecord:
@@ -243,8 +249,8 @@ def _stages(run: _Run, rows: tuple[Prepared, Division], metric: str, scorer: Met
     evaluated = run.timed(
         "evaluate", lambda: steps.run("evaluate", evaluate_parts, lambda to: judge.write(to, parts, learned, judging))
     )
-    report, judgement = judge.read(evaluated.folder)
-    run.note(report=report, judgement=prove.joined(judgement, proven))
+    report, judgement, products = judge.read(evaluated.folder)
+    run.note(report=report, products=products, judgement=prove.joined(judgement, proven))
 
     findings, verdict = conclude.review(run.record, examined.findings)
     run.note(findings=findings, verdict=verdict)
@@ -266,6 +272,7 @@ def _package(
         scorer=run.order.scorer,
         partition=parts,
         model=learned.model,
+        fast=learned.fast,
     )
     made = run.timed(
         "package",
@@ -276,8 +283,11 @@ def _package(
     packed = package.read(made.folder)
     bundle = run.workspace.run_folder(run.record.run_id) / "bundle"
     shutil.copytree(packed.bundle, bundle)
+    if packed.fast is not None:
+        shutil.copytree(packed.fast, bundle.with_name("fast"))
+        run.note(paths={**run.record.paths, "fast": str(bundle.with_name("fast"))})
     notes = (*run.record.notes, *package.own_code_notes(wanted))
-    run.note(bundle_digest=packed.digest, scorers=packed.scorers, notes=notes)
+    run.note(bundle_digest=packed.digest, scorers=packed.scorers, products=packed.products, notes=notes)
     return packed
 
 

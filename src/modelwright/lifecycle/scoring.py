@@ -16,8 +16,13 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+#: ends the name of a run or a model whose quick product is meant
+FAST = "/fast"
+
+
 def find_bundle(wanted: str, workspace: Path) -> Path:
-    """A folder as it is, a run (`run:ID`), or a registered model: NAME, NAME:VERSION, NAME@ALIAS.
+    """A folder as it is, a run (`run:ID`), or a registered model: NAME, NAME:VERSION, NAME@ALIAS; the last three with
+    `/fast` for the quick product of the same run.
 
     Raises NotFoundError (`bundle.unknown`, `run.unknown`, `model.unknown`).
     """
@@ -26,6 +31,8 @@ def find_bundle(wanted: str, workspace: Path) -> Path:
         return folder
     if (folder / "bundle" / "manifest.json").is_file():
         return folder / "bundle"
+    if wanted.endswith(FAST) and not folder.exists():
+        return _fast_of(find_bundle(wanted.removesuffix(FAST), workspace), wanted)
     if folder.exists() or "/" in wanted or os.sep in wanted:
         raise NotFoundError(
             f"There is no bundle at '{wanted}'.",
@@ -39,6 +46,18 @@ def find_bundle(wanted: str, workspace: Path) -> Path:
     if wanted == "latest" or wanted.startswith("run:"):
         return space.run_folder(space.resolve_run(wanted.removeprefix("run:"))) / "bundle"
     return space.root / find_version(space.journal(), wanted).bundle_path
+
+
+def _fast_of(best: Path, wanted: str) -> Path:
+    fast = best.with_name("fast")
+    if not (fast / "manifest.json").is_file():
+        raise NotFoundError(
+            f"The run behind '{wanted}' made one product only.",
+            code="bundle.no_fast",
+            hint="its model is quick already, or time was short; `modelwright optimize` makes a smaller one",
+            subject=f"bundle:{wanted}",
+        )
+    return fast
 
 
 def find_version(journal: Journal, wanted: str) -> ModelVersion:

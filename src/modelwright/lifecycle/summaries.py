@@ -32,6 +32,7 @@ def outcome(record: RunRecord) -> dict[str, Any]:
         "baseline": _baseline(report) if report else None,
         "judgement": msgspec.to_builtins(record.judgement) if record.judgement else None,
         "chosen": {"family": record.chosen_family, "params": record.chosen_params},
+        "products": [msgspec.to_builtins(one) for one in record.products],
         "looks": report.looks if report else None,
         "version": record.version,
         "bundle_digest": record.bundle_digest,

@@ -105,7 +105,7 @@ class _Training:
         self._mark("search")
         ensemble = None if method == "none" else self._ensemble(method, bagging=race.bagging)
         if ensemble is not None:
-            fast = self._fast()
+            fast = self._fast(race, ensemble)
             self._mark("refit")
             return self._answer_ensemble(ensemble, fast, tuning)
         chosen = self._refit_best()
@@ -232,9 +232,13 @@ class _Training:
     def _refit_result(self, entry: Entry) -> UnitResult | None:
         return self.refits.get(entry.candidate.name) if self._refit(entry) else None
 
-    def _fast(self) -> Entry | None:
+    def _fast(self, race: Race, ensemble: products.Ensemble) -> Entry | None:
         """The best single quick model that could be fit on all rows in time."""
-        for entry in products.quick(self._eligible(), self.judge)[:2]:
+        race.reserve_s = products.reserve_s(len(ensemble.parts))
+        candidate = products.student(ensemble, self.session.bench, self.judge)
+        student = self._enter([candidate])
+        race.run(student)
+        for entry in products.quick([*self._eligible(), *student], self.judge)[:2]:
             if self._refit(entry):
                 return entry
         plain = self.entries[1]
@@ -259,7 +263,7 @@ class _Training:
         return Trained(
             model=model,
             fast=quick,
-            fast_score=None if fast is None else fast.score,
+            scores=products.scores(ensemble, fast, self.entries[1]),
             fast_name="" if fast is None else fast.candidate.name,
             leaderboard=(row, *rows_of(self.entries, self.judge, None, self.line_up.absent)),
             trials=tuple(tuning.trials) if tuning else (),

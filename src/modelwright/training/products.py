@@ -7,24 +7,24 @@ there is nothing to average: there the chosen candidates are fit again on all ro
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from modelwright.training import ensembling
+from modelwright.training import distilling, ensembling
 from modelwright.training.candidates import QUICK_FAMILIES, Candidate
 from modelwright.training.ensembling import Blend
 from modelwright.training.finishing import Part
 from modelwright.training.portfolio import LineUp
-from modelwright.training.race import Entry
+from modelwright.training.race import ASSEMBLY_S, MEMBER_S, Entry
 from modelwright.training.request import TrainRequest
 from modelwright.training.scoring import Judge
 from modelwright.training.units import UnitResult, UnitStore
 
 if TYPE_CHECKING:
+    from modelwright.training.bench import Bench
     from modelwright.training.ensembling import Raw
 
 #: what the states of an ensemble may weigh together, as they are before compression; a bundle of 20 MB is promised
@@ -145,18 +145,36 @@ def add_refits(ensemble: Ensemble, refit: Callable[[Entry], UnitResult | None]) 
         ensemble.notes.append(f"ensemble: {', '.join(late)} could not be fit on all rows in time and is left out")
 
 
+def student(ensemble: Ensemble, bench: Bench, judge: Judge) -> Candidate:
+    """The quick booster that learns what the ensemble answers out of fold."""
+    rows, answers = judge.out_of_fold(ensemble.blend.raw)
+    return distilling.student(
+        distilling.teach(bench, rows, answers),
+        n_rows=bench.frame.height,
+        n_columns=len(bench.job.schema.features),
+        n_classes=bench.n_classes,
+    )
+
+
+def reserve_s(n_members: int) -> float:
+    """Seconds to read so many members back and to put them together."""
+    return ASSEMBLY_S + MEMBER_S * n_members
+
+
 def quick(entries: Sequence[Entry], judge: Judge) -> list[Entry]:
     """Candidates for `fast`, best first."""
     found = [entry for entry in entries if entry.status == "done" and entry.candidate.family in QUICK_FAMILIES]
     return sorted(found, key=lambda entry: (-judge.gain(entry.score, 0.0), entry.candidate.name))
 
 
-def kept_share(best: float, fast: float, plain: float, judge: Judge) -> float | None:
-    """The part of the gain over the plain model that `fast` keeps; None where there is no gain."""
-    gain = judge.gain(best, plain)
-    if not math.isfinite(gain) or gain <= 0:
-        return None
-    return judge.gain(fast, plain) / gain
+def scores(ensemble: Ensemble, fast: Entry | None, plain: Entry) -> dict[str, float]:
+    """Mean fold scores of the products, and of the plain model that both are to be better than."""
+    found = {"best": ensemble.blend.score}
+    if fast is not None:
+        found["fast"] = fast.score
+    if plain.status == "done":
+        found["plain"] = plain.score
+    return found
 
 
 def pipeline_of(entries: Sequence[Entry]) -> tuple[str, ...]:

@@ -223,7 +223,9 @@ class Race:
         best = self._quick_score
         if entry.candidate.family in QUICK_FAMILIES and (best is None or self.judge.better(entry.score, best)):
             self._quick_score, self._quick_s = entry.score, (entry.usual_s or 0.0) * REFIT_FACTOR
-        self.reserve_s = ASSEMBLY_S + self._quick_s + MEMBER_S * min(self._members, MOST_MEMBERS)
+        # a student of the ensemble is fit on each fold and on all rows; it takes about as long as the quick one
+        students_s = self._quick_s * (1 + math.ceil(len(entry.units) / max(1, self.session.pool.limit)))
+        self.reserve_s = ASSEMBLY_S + students_s + MEMBER_S * min(self._members, MOST_MEMBERS)
 
     def _in_order(self, entry: Entry) -> list[UnitResult]:
         return [entry.results[unit.name] for unit in entry.units]

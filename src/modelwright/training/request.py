@@ -90,10 +90,11 @@ class Trained:
     notes: tuple[str, ...] = ()
     timings_s: Mapping[str, float] = field(default_factory=dict)
     interrupted: bool = False
-    #: the second product: one quick model on all rows, its mean fold score and its candidate's name; None where the
-    #: first is a single model already
+    #: the second product: one quick model on all rows, and its candidate's name; None where the first is a single
+    #: model already
     fast: Model | None = None
-    fast_score: float | None = None
     fast_name: str = ""
+    #: mean fold scores of `best`, `fast` and the `plain` model, where there are two products
+    scores: Mapping[str, float] = field(default_factory=dict)
     #: what was chosen, so that it can be fit again under a change; None without a target
     candidate: Candidate | None = None

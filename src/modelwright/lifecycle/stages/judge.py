@@ -14,7 +14,7 @@ from modelwright.core.judgement import Judgement
 from modelwright.core.nouns import Estimate
 from modelwright.core.ports import Journal, Metric
 from modelwright.core.report import Comparison, Report
-from modelwright.core.run import Problem
+from modelwright.core.run import Problem, ProductRecord
 from modelwright.core.tables import Dataset, Predictions
 from modelwright.lifecycle.champion import Champion
 from modelwright.lifecycle.stages.learn import Learned
@@ -64,15 +64,17 @@ class JudgeOrder:
 
 
 def write(folder: Path, partition: Partition, learned: Learned, order: JudgeOrder) -> None:
-    report, judgement = judge(partition, learned, order)
+    report, judgement, products = judge(partition, learned, order)
     (folder / "report.json").write_bytes(pretty_json(report))
     (folder / "judgement.json").write_bytes(pretty_json(judgement))
+    (folder / "products.json").write_bytes(pretty_json(products))
 
 
-def read(folder: Path) -> tuple[Report, Judgement]:
+def read(folder: Path) -> tuple[Report, Judgement, tuple[ProductRecord, ...]]:
     return (
         msgspec.json.decode((folder / "report.json").read_bytes(), type=Report),
         msgspec.json.decode((folder / "judgement.json").read_bytes(), type=Judgement),
+        msgspec.json.decode((folder / "products.json").read_bytes(), type=tuple[ProductRecord, ...]),
     )
 
 
@@ -84,8 +86,10 @@ def record_look(journal: Journal, seal: str, run_id: str) -> int:
     return earlier + 1
 
 
-def judge(partition: Partition, learned: Learned, order: JudgeOrder) -> tuple[Report, Judgement]:
-    """The report and what else is measured; opens the sealed rows once."""
+def judge(
+    partition: Partition, learned: Learned, order: JudgeOrder
+) -> tuple[Report, Judgement, tuple[ProductRecord, ...]]:
+    """The report, what else is measured, and the products; opens the sealed rows once."""
     from modelwright.data.sealed import open_sealed
 
     looks = 0
@@ -97,8 +101,26 @@ def judge(partition: Partition, learned: Learned, order: JudgeOrder) -> tuple[Re
 
     sealed, y_test = open_sealed(partition.sealed, look)
     if y_test is None:
-        return _judge_without_target(partition, learned, order, sealed, looks), Judgement()
-    return _judge_with_target(partition, learned, order, (sealed, y_test, looks))
+        return _judge_without_target(partition, learned, order, sealed, looks), Judgement(), ()
+    report, judgement = _judge_with_target(partition, learned, order, (sealed, y_test, looks))
+    return report, judgement, _products(learned, order, report, (sealed, y_test))
+
+
+def _products(
+    learned: Learned, order: JudgeOrder, report: Report, rows: tuple[Dataset, NDArray[Any]]
+) -> tuple[ProductRecord, ...]:
+    """`best`, and `fast` on the same sealed rows: what speed and size cost."""
+    sealed, y_test = rows
+    scores = learned.facts.scores
+    best = ProductRecord(name="best", family=learned.facts.family, oof=scores.get("best"), test=report.primary.value)
+    if learned.fast is None:
+        return (best,)
+    test = float(order.scorer.score(y_test, learned.fast.predict(sealed.frame)))
+    kept = None
+    if {"best", "fast", "plain"} <= set(scores) and scores["best"] != scores["plain"]:
+        kept = (scores["fast"] - scores["plain"]) / (scores["best"] - scores["plain"])
+    family = learned.fast.members[0].family
+    return (best, ProductRecord(name="fast", family=family, oof=scores.get("fast"), test=test, kept=kept))
 
 
 def _judge_with_target(

@@ -47,6 +47,9 @@ class LearnFacts(msgspec.Struct, frozen=True, kw_only=True):
     nested: Estimate | None = None
     #: the chosen configuration, as it can be fit again; None without a target
     candidate: Candidate | None = None
+    #: the second product: the candidate it is, and the out-of-fold scores it is to be read by
+    fast: str = ""
+    scores: dict[str, float] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,8 @@ class Learned:
     oof: Predictions
     oof_rows: NDArray[np.int64]
     facts: LearnFacts
+    #: one quick model, where `model` is an ensemble
+    fast: Model | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +130,7 @@ def request_of(partition: Partition, order: LearnOrder, context: Context) -> Tra
         memory_bytes=int(spec.training.memory_share * psutil.virtual_memory().total),
         seed=spec.training.seed,
         workers=spec.training.workers,
+        execution=spec.place,
         early_stopping=spec.training.early_stopping,
         code_digest=order.code,
         base_dir=order.base_dir,
@@ -150,6 +156,8 @@ def _store(folder: Path, trained: Trained) -> None:
     from modelwright.registry.model import save_model
 
     save_model(trained.model, folder / "model")
+    if trained.fast is not None:
+        save_model(trained.fast, folder / "fast")
     for name, baseline in trained.baselines.items():
         save_model(baseline, folder / "baselines" / name)
     arrays = {"rows": trained.oof_rows}
@@ -172,6 +180,8 @@ def _store(folder: Path, trained: Trained) -> None:
         timings_s=dict(trained.timings_s),
         nested=trained.nested,
         candidate=trained.candidate,
+        fast=trained.fast_name,
+        scores=dict(trained.scores),
     )
     (folder / "facts.json").write_bytes(pretty_json(facts))
 
@@ -193,4 +203,5 @@ def read(folder: Path) -> Learned:
         oof=Predictions(classes=facts.classes, **arrays),
         oof_rows=np.zeros(0, dtype=np.int64) if rows is None else rows,
         facts=facts,
+        fast=load_model(folder / "fast") if facts.fast else None,
     )

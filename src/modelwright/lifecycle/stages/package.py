@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +10,14 @@ import msgspec
 
 from modelwright.core.digests import digest_of
 from modelwright.core.nouns import Verdict
-from modelwright.core.run import RunRecord, ScorerRecord
+from modelwright.core.run import ProductRecord, RunRecord, ScorerRecord
 from modelwright.lifecycle.operation import Context, Progress
 from modelwright.lifecycle.stages.partition import Partition
 from modelwright.lifecycle.steps import StepResult
 from modelwright.lifecycle.workspace import pretty_json
 
 if TYPE_CHECKING:
+    from modelwright.registry.bundle import BundleContents, BundleInfo
     from modelwright.registry.model import Model
 
 #: rows of the development part that the parity gate and the reference statistics are made from
@@ -26,6 +27,7 @@ _SAMPLE_ROWS = 2_000
 class _Facts(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     scorers: tuple[ScorerRecord, ...]
+    products: tuple[ProductRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +40,18 @@ class PackageOrder:
     scorer: str | None
     partition: Partition
     model: Model
+    fast: Model | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packed:
+    """`bundle` holds the product `best`; `fast` the other one, where there is one."""
+
     bundle: Path
     digest: str
     scorers: tuple[ScorerRecord, ...]
+    products: tuple[ProductRecord, ...]
+    fast: Path | None = None
 
 
 def parts(order: PackageOrder, inputs: tuple[StepResult, ...]) -> dict[str, str]:
@@ -101,7 +108,50 @@ def write(folder: Path, order: PackageOrder, context: Context) -> None:
     info = bundle.write(folder / "bundle", contents)
     context.progress(Progress(step="package", message="verifying and probing the bundle in a child process"))
     bundle.load(folder / "bundle", hooks=order.model.hooks)
-    (folder / "facts.json").write_bytes(pretty_json(_Facts(digest=info.digest, scorers=info.scorers)))
+    made = [_measured(order, "best", info, folder / "bundle")]
+    if order.fast is not None:
+        quick = _write_fast(folder / "fast", order, contents, order.fast, context)
+        made.append(_measured(order, "fast", quick, folder / "fast"))
+    facts = _Facts(digest=info.digest, scorers=info.scorers, products=tuple(made))
+    (folder / "facts.json").write_bytes(pretty_json(facts))
+
+
+def _write_fast(
+    folder: Path, order: PackageOrder, contents: BundleContents, model: Model, context: Context
+) -> BundleInfo:
+    """The quick model with what was measured of it: its review is that of `best`, so it carries no verdict."""
+    from modelwright.core.nouns import Estimate
+    from modelwright.documents import card
+    from modelwright.registry import bundle
+
+    record = order.record
+    assert record.report is not None
+    context.progress(Progress(step="package", message="the quick product: trying each scorer"))
+    measured = {
+        split: {record.report.metric: Estimate(value=value)}
+        for one in record.products
+        if one.name == "fast"
+        for split, value in (("val", one.oof), ("test", one.test))
+        if value is not None
+    }
+    info = bundle.write(
+        folder,
+        replace(contents, model=model, metrics=measured, verdict=None, card=card.of_fast(record), uncertainty={}),
+    )
+    bundle.load(folder, hooks=model.hooks)
+    return info
+
+
+def _measured(order: PackageOrder, name: str, info: BundleInfo, folder: Path) -> ProductRecord:
+    """A product's record with what packaging has found out."""
+    known = {one.name: one for one in order.record.products}
+    chosen = next((one for one in info.scorers if one.chosen), None)
+    return msgspec.structs.replace(
+        known.get(name, ProductRecord(name=name, family=order.record.chosen_family)),
+        digest=info.digest,
+        size_bytes=sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()),
+        us_per_row=None if chosen is None else chosen.us_per_row,
+    )
 
 
 def _uncertainty(record: RunRecord) -> dict[str, Any]:
@@ -112,4 +162,11 @@ def _uncertainty(record: RunRecord) -> dict[str, Any]:
 
 def read(folder: Path) -> Packed:
     facts = msgspec.json.decode((folder / "facts.json").read_bytes(), type=_Facts)
-    return Packed(bundle=folder / "bundle", digest=facts.digest, scorers=facts.scorers)
+    fast = folder / "fast"
+    return Packed(
+        bundle=folder / "bundle",
+        digest=facts.digest,
+        scorers=facts.scorers,
+        products=facts.products,
+        fast=fast if fast.exists() else None,
+    )
