@@ -17,33 +17,12 @@ from modelwright.core.digests import child_seed
 from modelwright.core.errors import ModelError, NotFoundError, SpecError
 from modelwright.core.nouns import Noun, Task
 from modelwright.core.ports import Family
+from modelwright.training import costs
+from modelwright.training.costs import Shape
 from modelwright.training.units import Recipe, Unit, Weighting
 
 #: names of the parameter that counts boosting or training rounds, in the order they are looked for
 ROUNDS = ("n_estimators", "iterations", "max_iter", "rounds", "epochs")
-
-#: family -> rough seconds for a million cells (rows x columns) of one single-threaded fit, measured on small tables;
-#: only good enough to leave out what cannot possibly fit
-COST_S_PER_MCELL = {
-    "dummy": 0.01,
-    "logistic": 0.3,
-    "linear": 0.1,
-    "ridge": 0.1,
-    "lasso": 0.3,
-    "elastic_net": 0.3,
-    "naive_bayes": 0.1,
-    "decision_tree": 0.5,
-    "knn": 1.0,
-    "lightgbm": 4.0,
-    "xgboost": 3.0,
-    "catboost": 10.0,
-    "hist_gb": 4.0,
-    "extra_trees": 8.0,
-    "random_forest": 12.0,
-    "mlp": 20.0,
-    "svm": 40.0,
-    "ebm": 60.0,
-}
 
 #: families whose single model scores a row in microseconds
 QUICK_FAMILIES = ("lightgbm", "xgboost", "catboost", "logistic", "ridge", "linear", "elastic_net", "lasso")
@@ -160,11 +139,13 @@ def complexity(family: str) -> int:
     return SIMPLICITY.index(family) if family in SIMPLICITY else len(SIMPLICITY)
 
 
-def expected_fit_s(family: str, n_rows: int, n_columns: int) -> float:
-    """A rough guess before anything of this family was measured on this table."""
-    cells = n_rows * max(n_columns, 1) / 1e6
-    crowd = 1.0 if family not in ("svm", "knn") else max(1.0, n_rows / 5_000)
-    return COST_S_PER_MCELL.get(family, 5.0) * cells * crowd
+def expected_fit_s(
+    family: str, n_rows: int, n_columns: int, params: Mapping[str, Any] | None = None, n_outputs: int = 1
+) -> float:
+    """A guess before anything of this family was measured on this table; `params` as a candidate has them."""
+    shape = Shape(n_rows=n_rows, n_columns=n_columns, n_outputs=n_outputs)
+    known = ":" not in family and costs.knows(family)
+    return costs.fit_s(family, read_params(load_family(family, "."), params or {}, family) if known else None, shape)
 
 
 def simple_family(task: Task) -> str:

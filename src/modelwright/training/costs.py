@@ -44,6 +44,11 @@ def fit_s(family: str, params: Any, shape: Shape) -> float:
     return shape.cells / 1e6 * _UNKNOWN_S_PER_MCELL if cost is None else cost(params, shape)
 
 
+def knows(family: str) -> bool:
+    """Whether the family was measured."""
+    return family in _COSTS
+
+
 def usual_rounds(params: Any) -> int:
     """Rounds until early stopping ends a boosted fit: what it keeps and its patience, never above what is asked."""
     most = int(getattr(params, "n_estimators", 0) or getattr(params, "iterations", 0) or getattr(params, "max_iter", 0))
@@ -139,7 +144,7 @@ _COSTS: dict[str, Callable[[Any, Shape], float]] = {
     "dummy": _linear(1e-9),
     "rule": _linear(1e-8),
     "naive_bayes": _linear(5e-8),
-    "linear": _linear(1e-7),
+    "linear": _linear(5e-8),
     "ridge": _linear(5e-8),
     "lasso": _linear(3e-7),
     "elastic_net": _linear(3e-7),
