@@ -27,6 +27,7 @@ SEAMS: dict[str, str] = {
     "metrics": "modelwright.evaluation.metrics",
     "explainers": "modelwright.evaluation.explainers",
     "tuners": "modelwright.training.tuners",
+    "executors": "modelwright.training.executors",
     "checks.data": "modelwright.checks.data",
     "checks.features": "modelwright.checks.features",
     "checks.model": "modelwright.checks.model",

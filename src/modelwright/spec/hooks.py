@@ -108,6 +108,13 @@ def hook_digest(hook: str, base_dir: Path) -> str:
     return digest_of({"function": function_name, "files": files})
 
 
+def hook_files(hook: str, base_dir: Path) -> dict[str, Path]:
+    """The local files behind a hook, by path relative to `base_dir`; none where the module is an installed one."""
+    folder = base_dir.absolute()
+    start = _local_file(_parts(hook)[0], folder)
+    return {} if start is None else {file.relative_to(folder).as_posix(): file for file in _closure(start, folder)}
+
+
 def spec_hooks(spec: Spec, base_dir: Path) -> list[str]:
     """Every hook a spec names, in the order of the file."""
     types = spec.model.type if isinstance(spec.model.type, list) else [spec.model.type]

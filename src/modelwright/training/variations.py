@@ -20,10 +20,9 @@ import msgspec
 from modelwright.training import bench as benches
 from modelwright.training import changed
 from modelwright.training.candidates import Candidate, expected_fit_s
-from modelwright.training.capacity import cores
 from modelwright.training.changes import Change
+from modelwright.training.executing import open_workers
 from modelwright.training.finishing import finish
-from modelwright.training.pool import Pool
 from modelwright.training.request import TrainRequest
 from modelwright.training.scoring import Judge
 from modelwright.training.session import Session, listening_for_signals
@@ -107,9 +106,8 @@ def refit(order: RefitOrder) -> Refits:
     folder = request.cache / "bench"
     bench = benches.lay(request, folder)
     store = UnitStore(request.cache / "units")
-    limit = max(1, min(request.workers or cores(), len(order.variations) * max(1, len(bench.folds))))
-    with Pool(folder=folder, limit=limit, memory_bytes=request.memory_bytes, base_dir=request.base_dir) as pool:
-        pool.warm(limit)
+    with open_workers(request, folder, len(order.variations) * max(1, len(bench.folds))) as pool:
+        pool.warm(pool.limit)
         session = Session(
             request=replace(request, replay=None if request.replay is None else ()),
             bench=bench,
