@@ -24,6 +24,9 @@ from modelwright.training.units import Recipe, Unit, Weighting
 #: names of the parameter that counts boosting or training rounds, in the order they are looked for
 ROUNDS = ("n_estimators", "iterations", "max_iter", "rounds", "epochs")
 
+#: names of the parameter that says how many rounds without gain end a fit
+PATIENCE = frozenset({"early_stopping_rounds", "n_iter_no_change"})
+
 #: families whose single model scores a row in microseconds
 QUICK_FAMILIES = ("lightgbm", "xgboost", "catboost", "logistic", "ridge", "linear", "elastic_net", "lasso")
 
@@ -123,7 +126,7 @@ def read_params(family: Family, params: Mapping[str, Any], name: str) -> Any:
 def rounds_field(params: Any) -> str | None:
     """The parameter that counts rounds, for families that can stop early; None for the others."""
     fields = type(params).__struct_fields__
-    if "early_stopping_rounds" not in fields:
+    if not PATIENCE.intersection(fields):
         return None
     return next((name for name in ROUNDS if name in fields), None)
 
