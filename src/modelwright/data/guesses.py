@@ -11,6 +11,8 @@ from modelwright.data import texts
 
 #: rows below which "every value differs" proves nothing
 _FEW = 20
+#: a pair of words may come with as many that mean "nothing"; looked for in all rows only where the first have no more
+_FEW_WORDS, _HEAD = 8, 1000
 #: a text column is numeric although some words are mixed in, up to this share
 _MIXED_SHARE = 0.01
 _ID_NAME = re.compile(r"(^|[_\-. ])(id|ids|uuid|guid|uid|key|pk|identifier|index|idx|rownum|row|instant)$", re.I)
@@ -115,15 +117,15 @@ def _textual(raw: pl.Series, is_target: bool) -> Column:
     name, total = values.name, values.len() - values.null_count()
     if total == 0:
         return _ignored(name, ColumnType.CATEGORY, "every value is blank")
-    counts = values.drop_nulls().unique()
-    if not is_target and counts.len() <= 8:
-        words = texts.without_words(counts).drop_nulls().to_list()
+    few = not is_target and values.head(_HEAD).drop_nulls().n_unique() <= _FEW_WORDS
+    if few and (distinct := values.drop_nulls().unique()).len() <= _FEW_WORDS:
+        words = texts.without_words(distinct).drop_nulls().to_list()
         if texts.boolean_pair(words):
             return Column(name=name, type=ColumnType.BOOLEAN, reason=f"only {' and '.join(sorted(words))}")
     found = _number_in_text(values, is_target)
     if found is None and not is_target:
         found = _date_in_text(values)
-    return found or _worded(values, counts.len(), total, is_target)
+    return found or _worded(values, values.drop_nulls().n_unique(), total, is_target)
 
 
 def _number_in_text(values: pl.Series, is_target: bool) -> Column | None:
@@ -138,7 +140,7 @@ def _number_in_text(values: pl.Series, is_target: bool) -> Column | None:
     bad = numbers.null_count() - cleaned.null_count()
     if bad / total > _MIXED_SHARE:
         return None
-    codes = int(cleaned.str.contains(r"^0\d+$").sum() or 0)
+    codes = int(cleaned.filter(cleaned.str.starts_with("0")).str.contains(r"^0\d+$").sum() or 0)
     if codes and codes / total >= 0.001:
         example = cleaned.filter(cleaned.str.contains(r"^0\d+$").fill_null(False))[0]
         return _coded(values, f"leading zeros such as '{example}' would be lost in a number")

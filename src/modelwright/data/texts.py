@@ -10,6 +10,8 @@ import polars as pl
 #: what people write for "nothing"; only read so where the rest of the column is numbers, dates or booleans
 MISSING_WORDS = ("na", "n/a", "nan", "null", "none", "?", "-", "--", "#n/a", "#na", "nil", ".", "missing", "nat")
 DECIMAL_COMMA = "1.000,5"
+#: rows looked at first, so that what the first rows refute is not tried on all
+_HEAD = 500
 _PAIRS = ({"yes", "no"}, {"y", "n"}, {"true", "false"}, {"t", "f"}, {"on", "off"}, {"0", "1"})
 _TRUE = ("yes", "y", "true", "t", "on", "1", "1.0")
 _FALSE = ("no", "n", "false", "f", "off", "0", "0.0")
@@ -40,6 +42,8 @@ def strip(values: pl.Series) -> pl.Series:
 
 def without_words(values: pl.Series) -> pl.Series:
     """Words that mean "nothing" become missing."""
+    if _plain_numbers(values) is not None:
+        return values
     return values.set(values.str.to_lowercase().is_in(MISSING_WORDS).fill_null(False), None)
 
 
@@ -48,6 +52,9 @@ def to_number(values: pl.Series, pattern: str = "") -> pl.Series:
 
     `1,000.5` and a leading currency sign are understood; with DECIMAL_COMMA `1.000,5` is.
     """
+    plain = _plain_numbers(values) if pattern != DECIMAL_COMMA else None
+    if plain is not None:
+        return _whole_if_all(values, plain)
     text = values.str.strip_chars().str.replace(r"^([+-]?)\s*[$€£¥]\s*", "${1}")
     if pattern == DECIMAL_COMMA:
         text = text.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
@@ -55,8 +62,22 @@ def to_number(values: pl.Series, pattern: str = "") -> pl.Series:
         grouped = text.str.contains(r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$").fill_null(False)
         if grouped.any():
             text = text.zip_with(~grouped, text.str.replace_all(",", "", literal=True))
+    return _whole_if_all(text, text.cast(pl.Float64, strict=False))
+
+
+def _plain_numbers(values: pl.Series) -> pl.Series | None:
+    """The values as numbers where each is written as a plain one: no words, blanks or signs to look for."""
+    head = values.head(_HEAD)
+    if head.cast(pl.Float64, strict=False).null_count() > head.null_count():
+        return None
+    real = values.cast(pl.Float64, strict=False)
+    return None if real.null_count() > values.null_count() or bool(real.is_nan().any()) else real
+
+
+def _whole_if_all(text: pl.Series, real: pl.Series) -> pl.Series:
+    if text.head(_HEAD).cast(pl.Int64, strict=False).null_count() > real.head(_HEAD).null_count():
+        return real
     whole = text.cast(pl.Int64, strict=False)
-    real = text.cast(pl.Float64, strict=False)
     return whole if whole.null_count() == real.null_count() else real
 
 

@@ -60,7 +60,7 @@ def read_source(spec: Spec, base_dir: Path, *, draw: bool = False) -> RawTable:
             options,
             sample_rate=spec.data.sample_rate,
             seed=spec.training.seed,
-            memory_bytes=table_bytes(spec.training.memory_share),
+            memory_bytes=table_bytes(spec.training.memory_share, spec.training.workers),
             group=spec.features.group,
             target=spec.features.target,
         )

@@ -20,6 +20,7 @@ from modelwright.spec.model import FeaturesSpec
 from modelwright.training import changed, soft_targets
 from modelwright.training.bench import Bench
 from modelwright.training.candidates import load_family, read_params, rounds_field, with_rounds
+from modelwright.training.capacity import worker_share_bytes
 from modelwright.training.inner import inner_folds
 from modelwright.training.units import Product, Unit, UnitResult, UnitStore
 from modelwright.training.weighting import balance, inner_slice
@@ -149,10 +150,12 @@ class Fitter:
         return prepared
 
     def _keep(self, name: str, prepared: _Prepared) -> None:
-        if prepared.size_bytes > _KEPT_BYTES:
+        share = worker_share_bytes()
+        most = _KEPT_BYTES if share is None else min(_KEPT_BYTES, share // 8)
+        if prepared.size_bytes > most:
             return
         self._kept[name] = prepared
-        while len(self._kept) > _KEPT_MATRICES or sum(one.size_bytes for one in self._kept.values()) > _KEPT_BYTES:
+        while len(self._kept) > _KEPT_MATRICES or sum(one.size_bytes for one in self._kept.values()) > most:
             self._kept.popitem(last=False)
 
     def _batch(self, unit: Unit, matrix: Matrix, *, early: bool) -> TrainBatch:

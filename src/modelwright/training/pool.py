@@ -153,7 +153,7 @@ class Pool:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                env=worker_environment(),
+                env=worker_environment(self.share_bytes),
                 cwd=self.base_dir,
                 start_new_session=True,  # Ctrl-C reaches the parent only, which decides
             )
@@ -228,7 +228,7 @@ class Pool:
             return
         self._memory_checked_s = now
         for worker in list(self._workers):
-            if worker.unit is None or _resident_bytes(worker.process.pid) <= self.share_bytes:
+            if worker.unit is None or not _holds_more(worker.process.pid, self.share_bytes):
                 continue
             limit_mb = self.share_bytes >> 20
             self._outcomes.append(
@@ -256,13 +256,19 @@ class Pool:
         return worker.process.wait()
 
 
-def _resident_bytes(pid: int) -> int:
+def _holds_more(pid: int, limit_bytes: int) -> bool:
+    """Whether a process holds more than its limit, pages apart that it shares with others or can drop (mapped files).
+
+    The resident set is asked first: it is never smaller, and a hundred times cheaper to ask for."""
     import psutil
 
     try:
-        return int(psutil.Process(pid).memory_info().rss)
+        process = psutil.Process(pid)
+        if process.memory_info().rss <= limit_bytes:
+            return False
+        return int(process.memory_full_info().uss) > limit_bytes
     except psutil.Error:
-        return 0
+        return False
 
 
 def _last_words(log: Path, code: int) -> str:

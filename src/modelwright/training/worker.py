@@ -46,6 +46,9 @@ def main(folder: Path) -> None:
 
 
 def _run(work: Any, unit: Any) -> dict[str, Any]:
+    refused = _too_large(work, unit)
+    if refused:
+        return {"event": "failed", "name": unit.name, "message": refused, "code": "memory"}
     try:
         result = work.run(unit)
     except ModelwrightError as error:
@@ -56,6 +59,24 @@ def _run(work: Any, unit: Any) -> dict[str, Any]:
         message = f"{type(error).__name__}: {error}"[:500]
         return {"event": "failed", "name": unit.name, "message": message, "code": "fit.failed"}
     return {"event": "done", "name": unit.name, "key": result.key}
+
+
+def _too_large(work: Any, unit: Any) -> str:
+    """Why the unit is not even begun: its matrix alone would outgrow what this worker may hold."""
+    from modelwright.training.capacity import unit_bytes, worker_share_bytes
+
+    share = worker_share_bytes()
+    if share is None or unit.narrow or unit.change is not None:
+        return ""
+    bench = work.bench
+    n_columns = max(1, len(bench.job.schema.features))
+    needed = unit_bytes(unit.family, len(bench.learn_rows(unit.fold)), n_columns)
+    if needed <= share:
+        return ""
+    return (
+        f"would need at least {needed >> 20:,} MB, and a worker may hold {share >> 20:,} MB "
+        "(training.memory_share gives more, data.sample_rate needs less)"
+    )
 
 
 def _read_units() -> queue.SimpleQueue[Any]:

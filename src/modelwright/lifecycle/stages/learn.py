@@ -105,8 +105,7 @@ def write(folder: Path, partition: Partition, order: LearnOrder, context: Contex
 
 def request_of(partition: Partition, order: LearnOrder, context: Context) -> TrainRequest:
     """What training is asked; what proofs will take is taken out of its time."""
-    import psutil
-
+    from modelwright.training.capacity import memory_bytes
     from modelwright.training.request import TrainRequest
 
     spec = order.spec
@@ -127,7 +126,7 @@ def request_of(partition: Partition, order: LearnOrder, context: Context) -> Tra
         evaluation=spec.evaluation,
         budget_s=spec.training.budget_s * (1 - share),
         taken_share=share,
-        memory_bytes=int(spec.training.memory_share * psutil.virtual_memory().total),
+        memory_bytes=memory_bytes(spec.training.memory_share),
         seed=spec.training.seed,
         workers=spec.training.workers,
         execution=spec.place,
