@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import subprocess
 import sys
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors import numpy as safetensors
 
 from modelwright.core.digests import canonical_json
 from modelwright.core.errors import ModelError, StateError
 from modelwright.core.nouns import Task
-from modelwright.registry import bundle, sandbox
+from modelwright.registry import bundle, packing, sandbox
 from modelwright.registry.manifest import MANIFEST
 from tests.unit.registry import bundle_parts as parts
 
@@ -57,8 +60,17 @@ def refusal(folder: Path, **options: Any) -> ModelError:
     return caught.value
 
 
-def native_text(folder: Path) -> str:
-    return next(file.relative_to(folder).as_posix() for file in sorted(folder.rglob("model/*.txt")))
+def trees_file(folder: Path) -> str:
+    return next(file.relative_to(folder).as_posix() for file in sorted(folder.rglob("model/member_*")))
+
+
+def edited(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change the stored arrays of the trees as somebody would who knows the format."""
+    name = trees_file(folder)
+    arrays = safetensors.load(packing.Unpacker({name: (folder / name).read_bytes()}).read(name))
+    change(arrays)
+    content = safetensors.save({key: np.ascontiguousarray(array) for key, array in arrays.items()})
+    resealed(folder, name, zlib.compress(content) if name.endswith(packing.SUFFIX) else content)
 
 
 def test_a_bundle_loads_through_its_probe_and_answers_by_name(whole: Path) -> None:
@@ -134,7 +146,7 @@ def test_a_flipped_bit_anywhere_is_refused(copy: Path) -> None:
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
 def test_a_cut_native_model_is_refused_even_with_a_recomputed_manifest(copy: Path, share: float) -> None:
-    name = native_text(copy)
+    name = trees_file(copy)
     data = (copy / name).read_bytes()
     resealed(copy, name, data[: int(len(data) * share)])
     assert refusal(copy, probe=False).code.startswith("bundle.")
@@ -142,24 +154,38 @@ def test_a_cut_native_model_is_refused_even_with_a_recomputed_manifest(copy: Pat
 
 @pytest.mark.parametrize(
     ("entry", "number"),
-    [("left_child", 0), ("left_child", 99_999_999), ("right_child", -9_999), ("split_feature", 4_000_000)],
+    [
+        ("nodes", 0),
+        ("nodes", 2**32 - 1),
+        ("leaf", 0),
+        ("leaf", 255),
+        ("split", 65_535),
+        ("feature", 250),
+    ],
 )
 def test_edited_trees_are_refused_by_structure(copy: Path, entry: str, number: int) -> None:
-    name = native_text(copy)
-    lines = (copy / name).read_text().splitlines(keepends=True)
-    where = next(i for i, line in enumerate(lines) if line.startswith(f"{entry}="))
-    numbers = lines[where].strip().split("=")[1].split(" ")
-    lines[where] = f"{entry}={' '.join([str(number), *numbers[1:]])}\n"
-    resealed(copy, name, "".join(lines).encode())
+    def change(arrays: dict[str, Any]) -> None:
+        wide = arrays[entry].astype(np.uint32)
+        wide[0] = number
+        arrays[entry] = wide.astype(arrays[entry].dtype) if number < 2**16 else wide
+
+    edited(copy, change)
     refusal(copy, probe=False)
 
 
 def test_edited_leaves_are_caught_by_golden_rows(copy: Path) -> None:
-    name = native_text(copy)
-    text = (copy / name).read_text()
-    changed = [re.sub(r"\d", "4", line) if line.startswith("leaf_value=") else line for line in text.split("\n")]
-    resealed(copy, name, "\n".join(changed).encode())  # as long as before, and well-formed
+    edited(copy, lambda arrays: arrays.update(value=-arrays["value"]))
     assert "golden" in refusal(copy).message
+
+
+def test_a_small_file_that_unpacks_to_a_large_one_is_refused(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = trees_file(copy)
+    assert name.endswith(packing.SUFFIX)
+    monkeypatch.setattr(packing, "MAX_UNPACKED_BYTES", 1 << 20)
+    resealed(copy, name, zlib.compress(bytes(2 << 20), 9))
+    assert "unpacks to more" in refusal(copy, probe=False).message
+    resealed(copy, name, zlib.compress(bytes(2048), 9) + b"more")
+    assert "carries something else" in refusal(copy, probe=False).message
 
 
 @pytest.mark.parametrize("content", [b"", b"\x80\x04\x95\x00.", b"[]", b"[" * 100_000, b'{"format": 1}', b"\x00" * 64])
@@ -177,7 +203,7 @@ def test_a_model_that_names_another_family_or_part_is_refused(copy: Path) -> Non
         ("family", "../../x"),
         ("features", 7),
         ("weight", -1),
-        ("texts", {"a": "no.txt"}),
+        ("arrays", "no.safetensors"),
     ):
         bad = json.loads(json.dumps(good))
         bad["members"][0][path] = value

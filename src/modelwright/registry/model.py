@@ -21,7 +21,8 @@ from modelwright.core.errors import ModelError, SpecError
 from modelwright.core.nouns import Noun, Signature, Task
 from modelwright.core.ports import Fitted
 from modelwright.core.tables import Predictions, State
-from modelwright.registry import own_code
+from modelwright.registry import own_code, packing
+from modelwright.stats.trees_model import TreeModel
 
 if TYPE_CHECKING:
     import polars as pl
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     from modelwright.stats.calibration import Calibrator
 
 _MODEL_FILE = "model.json"
-_FORMAT = 1
+#: 2 stores trees as packed tables, packs long files and tells equal features once; 1 is still read
+_FORMAT, _READ = 2, (1, 2)
+_LONG_FEATURES = 256 << 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +126,7 @@ class _MemberFile(Noun, frozen=True, kw_only=True):
     weight: float
     features: int  # position in `_ModelFile.features`
     meta: dict[str, Any]
-    arrays: str = ""  # file name; empty without arrays
+    arrays: str = ""  # file name, ending in `.z` where packed; empty without arrays
     texts: dict[str, str] = {}  # key -> file name
     fold: int | None = None
 
@@ -135,19 +138,22 @@ class _ModelFile(Noun, frozen=True, kw_only=True):
     calibrator: dict[str, Any] | None
     features: tuple[dict[str, Any], ...]
     members: tuple[_MemberFile, ...]
+    features_file: str = ""  # where the features are too long for this file
 
 
 def to_files(model: Model) -> dict[str, bytes]:
     """File name -> bytes. Equal models give equal bytes. Raises ModelError (`bundle.state`)."""
     files: dict[str, bytes] = {}
-    features: list[dict[str, Any]] = []
-    positions: dict[int, int] = {}
-    members = []
-    for number, member in enumerate(model.members):
-        if id(member.features) not in positions:
-            positions[id(member.features)] = len(features)
-            features.append(member.features.state())
-        members.append(_member_files(files, f"member_{number:03d}", member, positions[id(member.features)]))
+    features, positions = _distinct([member.features for member in model.members])
+    members = [
+        _member_files(files, f"member_{number:03d}", member, position)
+        for number, (member, position) in enumerate(zip(model.members, positions, strict=True))
+    ]
+    features_file = ""
+    text = _json(features)
+    if len(text) > _LONG_FEATURES:
+        features_file, content = packing.packed("features.json", text)
+        files[features_file], features = content, []
     document = _ModelFile(
         format=_FORMAT,
         signature=model.signature,
@@ -155,14 +161,33 @@ def to_files(model: Model) -> dict[str, bytes]:
         calibrator=None if model.calibrator is None else model.calibrator.state(),
         features=tuple(features),
         members=tuple(members),
+        features_file=features_file,
     )
+    files[_MODEL_FILE] = _json(document)
+    return files
+
+
+def _distinct(features: Sequence[FittedFeatures]) -> tuple[list[dict[str, Any]], list[int]]:
+    """The different states, and the position of each one's: families that want the same matrix share one."""
+    states: list[dict[str, Any]] = []
+    by_id: dict[int, int] = {}
+    by_text: dict[bytes, int] = {}
+    for each in features:
+        if id(each) not in by_id:
+            state = each.state()
+            by_id[id(each)] = by_text.setdefault(_json(state), len(states))
+            if len(by_text) > len(states):
+                states.append(state)
+    return states, [by_id[id(each)] for each in features]
+
+
+def _json(value: Any) -> bytes:
     try:
-        files[_MODEL_FILE] = canonical_json(document)
+        return canonical_json(value)
     except (ValueError, TypeError) as error:
         raise ModelError(
             f"A fitted part has a state that JSON cannot say: {error}.", code="bundle.state", subject="model"
         ) from error
-    return files
 
 
 def from_files(files: Mapping[str, bytes], hooks: Collection[str] | None = ()) -> Model:
@@ -173,11 +198,12 @@ def from_files(files: Mapping[str, bytes], hooks: Collection[str] | None = ()) -
     (`bundle.model`) on anything out of shape.
     """
     document = _decode(files)
-    features = [_restored_features(state) for state in document.features]
+    stored = packing.Unpacker(files)
+    features = [_restored_features(state) for state in _feature_states(document, stored)]
     own_code.check(
         [*(hook for each in features for hook in each.hooks), *(each.family for each in document.members)], hooks
     )
-    members = tuple(_restored_member(files, member, features) for member in document.members)
+    members = tuple(_restored_member(stored, member, features) for member in document.members)
     calibrator = None
     if document.calibrator is not None:
         from modelwright.stats.calibration import Calibrator
@@ -206,15 +232,16 @@ def load_model(folder: Path) -> Model:
 def _member_files(files: dict[str, bytes], stem: str, member: Member, features: int) -> _MemberFile:
     from safetensors.numpy import save
 
-    state = member.fitted.state()
+    state = _small_state(member)
     arrays = ""
     if state.arrays:
-        arrays = f"{stem}.safetensors"
-        files[arrays] = save({key: _plain(key, array) for key, array in sorted(state.arrays.items())})
+        content = save({key: _plain(key, array) for key, array in sorted(state.arrays.items())})
+        arrays, files_content = packing.packed(f"{stem}.safetensors", content)
+        files[arrays] = files_content
     texts = {}
     for position, (key, text) in enumerate(sorted(state.texts.items())):
-        texts[key] = f"{stem}_{position}.txt"
-        files[texts[key]] = text.encode()
+        texts[key], files_content = packing.packed(f"{stem}_{position}.txt", text.encode())
+        files[texts[key]] = files_content
     return _MemberFile(
         family=member.family,
         weight=member.weight,
@@ -224,6 +251,12 @@ def _member_files(files: dict[str, bytes], stem: str, member: Member, features: 
         texts=texts,
         fold=member.fold,
     )
+
+
+def _small_state(member: Member) -> State:
+    """The trees themselves in place of a booster's own text, which says them at ten times the length."""
+    fitted = member.fitted
+    return fitted.compact_state() if isinstance(fitted, TreeModel) and ":" not in member.family else fitted.state()
 
 
 def _plain(key: str, array: NDArray[Any]) -> NDArray[Any]:
@@ -244,9 +277,20 @@ def _decode(files: Mapping[str, bytes]) -> _ModelFile:
         raise _broken("the file model.json is missing") from error
     except msgspec.DecodeError as error:
         raise _broken(str(error)) from error
-    if document.format != _FORMAT:
-        raise _broken(f"its format is {document.format}, and this version reads format {_FORMAT}")
+    if document.format not in _READ:
+        raise _broken(f"its format is {document.format}, and this version reads formats up to {_FORMAT}")
     return document
+
+
+def _feature_states(document: _ModelFile, stored: packing.Unpacker) -> tuple[dict[str, Any], ...]:
+    if not document.features_file:
+        return document.features
+    try:
+        return msgspec.json.decode(stored.read(document.features_file), type=tuple[dict[str, Any], ...])
+    except KeyError as error:
+        raise _broken(f"the file {error} is missing") from error
+    except (msgspec.DecodeError, ModelError) as error:
+        raise _broken(str(error)) from error
 
 
 def _restored_features(state: dict[str, Any]) -> FittedFeatures:
@@ -260,14 +304,14 @@ def _restored_features(state: dict[str, Any]) -> FittedFeatures:
         raise _broken(f"a feature step cannot be rebuilt ({type(error).__name__}: {error})") from error
 
 
-def _restored_member(files: Mapping[str, bytes], member: _MemberFile, features: Sequence[FittedFeatures]) -> Member:
+def _restored_member(stored: packing.Unpacker, member: _MemberFile, features: Sequence[FittedFeatures]) -> Member:
     if not 0 <= member.features < len(features):
         raise _broken(f"a member refers to feature set {member.features}, which does not exist")
     try:
         state = State(
-            arrays=_arrays(files[member.arrays]) if member.arrays else {},
+            arrays=_arrays(stored.read(member.arrays)) if member.arrays else {},
             meta=member.meta,
-            texts={key: files[name].decode() for key, name in member.texts.items()},
+            texts={key: stored.read(name).decode() for key, name in member.texts.items()},
         )
         fitted = own_code.family(member.family).restore(state)
     except SpecError:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from modelwright.core.errors import ModelError
 from modelwright.core.tables import State
-from modelwright.stats import linear_links
+from modelwright.stats import linear_links, trees_compact
 from modelwright.stats.trees import ZERO, TreeTables, from_parts
 from modelwright.stats.trees_native import Engine
 
@@ -57,14 +57,23 @@ class TreeModel:
             return self._native
         return State(arrays=self.tables.arrays(), meta={**self.tables.meta(), "link": self.link, "about": self.about})
 
+    def compact_state(self) -> State:
+        """The trees in few bytes; `restore` and every tree family read it back."""
+        arrays, meta = trees_compact.pack(self.tables)
+        return State(arrays=arrays, meta={**meta, "kind": trees_compact.KIND, "link": self.link, "about": self.about})
+
     def graph(self, builder: GraphBuilder, x: str) -> str:
         raw = graph(self.tables, builder, x)
         return linear_links.graph_link(builder, self.link, raw)
 
 
+def is_compact(state: State) -> bool:
+    return state.meta.get("kind") == trees_compact.KIND
+
+
 def restore(state: State) -> TreeModel:
-    """Rebuild from `TreeModel.state()`; raises ModelError (`model.structure`) on anything out of range."""
-    tables = from_parts(state.arrays, state.meta)
+    """Rebuild from `state()` (without a native text) or `compact_state()`; raises ModelError (`model.structure`)."""
+    tables = (trees_compact.unpack if is_compact(state) else from_parts)(state.arrays, state.meta)
     link = linear_links.known_link(state.meta.get("link"))
     if link in ("sigmoid", "share", "identity", "halving") and tables.n_outputs != 1:
         raise ModelError(f"A '{link}' model has {tables.n_outputs} outputs, not 1.", code="model.structure")
