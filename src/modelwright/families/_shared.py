@@ -203,6 +203,8 @@ def restore_native(
     """A booster from its native text, read by our own checked parser and never by the native loader."""
     if is_constant(state):
         return restore_constant(state)
+    if trees_model.is_compact(state):
+        return trees_model.restore(state)
     if file not in state.texts:
         raise structure(f"'{file}' is missing")
     tables, link = parse(state.texts[file])
