@@ -7,7 +7,7 @@ from typing import Any
 from modelwright.core.nouns import Severity
 from modelwright.core.report import Report
 from modelwright.core.run import RunRecord
-from modelwright.documents import card, curve_figures, facts, figures, measured, report_text, summary
+from modelwright.documents import card, curve_figures, facts, figures, measured, report_text, search, summary
 from modelwright.documents.page import render
 from modelwright.documents.words import (
     bounds,
@@ -156,13 +156,15 @@ def _training(record: RunRecord) -> dict[str, Any]:
     if len(rows) > CANDIDATES_SHOWN:
         tried += f"; the first {CANDIDATES_SHOWN} are shown"
     spent = record.timings_s.get("train", record.timings_s.get("training"))
-    caption = f"{count(len(record.trials), 'trial')}; the line is the best so far."
     return {
         "leaderboard": rows[:CANDIDATES_SHOWN],
         "leaderboard_picture": figures.leaderboard(record),
         "tried": sentence(tried + (f", in {duration(spent)}" if spent else "")),
         "trials_picture": figures.trials(record),
-        "trials_caption": caption,
+        "trials_caption": search.caption(record) if record.trials else "",
+        "trials": search.table(record),
+        "search_importances": search.importance_picture(record),
+        "search_slices": search.slice_pictures(record),
     }
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from modelwright.core.report import Report
 from modelwright.core.run import RunRecord
-from modelwright.documents import card, facts, review_text, summary
+from modelwright.documents import card, facts, review_text, search, summary
 from modelwright.documents import markdown as text
 from modelwright.documents.words import (
-    count,
     duration,
     interval,
     listed,
@@ -102,8 +101,17 @@ def _tried(record: RunRecord) -> list[str]:
         for row in facts.leaderboard(record)
     ]
     heads = ("Candidate", "Score", "Interval", "Fit", "Per row", "Size", "Outcome")
-    trials = f"{count(len(record.trials), 'trial')} of the search." if record.trials else ""
-    return [text.table(heads, rows, right=(1, 3, 4, 5)), trials]
+    return [text.table(heads, rows, right=(1, 3, 4, 5)), *_trials(record)]
+
+
+def _trials(record: RunRecord) -> list[str]:
+    if not record.trials:
+        return []
+    shown = [tuple(text.safe(cell) for cell in row) for row in search.rows(record)]
+    heads = ("Trial", "Family", "Parameters", "Score", "Fit", "Outcome")
+    explained = ", ".join(f"{text.safe(name)} {share(value)}" for name, value in search.importances(record)[:5])
+    told = f"What each parameter explains of the score alone: {explained}." if explained else ""
+    return [f"Search of parameters: {search.caption(record)}", text.table(heads, shown, right=(0, 3, 4)), told]
 
 
 def _quality(report: Report) -> list[str]:

@@ -5,7 +5,7 @@ from modelwright.documents.pictures.curves import Bin, calibration, lines, preci
 from modelwright.documents.pictures.dots import Dot, Plot, Row, dots
 from modelwright.documents.pictures.histograms import histogram, overlaid
 from modelwright.documents.pictures.matrix import confusion
-from modelwright.documents.pictures.points import predicted_vs_actual, residuals, trials
+from modelwright.documents.pictures.points import predicted_vs_actual, residuals, search_slice, trials
 from modelwright.documents.pictures.strips import Part, bars, proportions, small_bars, timeline
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "proportions",
     "residuals",
     "roc",
+    "search_slice",
     "small_bars",
     "timeline",
     "trials",

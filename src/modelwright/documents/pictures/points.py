@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 from markupsafe import Markup
 
 from modelwright.documents.pictures.adaptive import adaptive
-from modelwright.documents.pictures.canvas import Axes, thin, widen
+from modelwright.documents.pictures.canvas import Axes, fits, thin, widen
 from modelwright.documents.words import number
 
 SIZE = (380.0, 320.0)
+SLICE = (380.0, 240.0)
 LIMIT = 600
 
 
@@ -67,6 +70,36 @@ def trials(scores: Sequence[tuple[int, float, str]], *, greater_is_better: bool,
         return axes.svg()
 
     return adaptive(draw)
+
+
+def search_slice(name: str, points: Sequence[tuple[Any, float]], *, metric: str, greater_is_better: bool) -> Markup:
+    """(value, score) of each trial for one parameter; the best trial stands out. Positive numbers that span more than
+    two powers of ten are drawn by their logarithm, and other values than numbers side by side."""
+    shown = thin(sorted(points, key=lambda pair: pair[1]), LIMIT)
+    if len(shown) < 2:
+        return Markup("")
+    values = [value for value, _ in shown]
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    label, places = name, [float(value) for value in values] if numbers else _side_by_side(values)
+    if not numbers:
+        label = f"{name}: {', '.join(sorted({str(value) for value in values}))}"
+    elif min(places) > 0 and max(places) / min(places) > 100:
+        label, places = f"{name}, power of ten", [math.log10(place) for place in places]
+    scores = [score for _, score in shown]
+    cut = len(scores) // 20  # one hopeless trial must not flatten all others
+    kept = scores[cut:] if greater_is_better else scores[: len(scores) - cut]
+    axes = Axes.make(f"Trials by {name}", SLICE, widen(places), widen(kept), (fits(label, SLICE[0] - 90), metric))
+    best = len(shown) - 1 if greater_is_better else 0
+    for place, (x, (value, score)) in enumerate(zip(places, shown, strict=True)):
+        css, size = ("dot s1", 4.0) if place == best else ("dot muted see-through", 3.0)
+        tip = f"{name} {value}, {metric} {number(score, 4)}"
+        axes.canvas.circle(axes.x(x), axes.y.clamp(score), size, css, tip=tip)
+    return axes.svg()
+
+
+def _side_by_side(values: Sequence[Any]) -> list[float]:
+    order = {text: float(place) for place, text in enumerate(sorted({str(value) for value in values}))}
+    return [order[str(value)] for value in values]
 
 
 def _cloud(axes: Axes, points: Sequence[tuple[float, float]], names: tuple[str, str]) -> None:
