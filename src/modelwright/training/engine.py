@@ -28,6 +28,7 @@ from modelwright.training.request import Trained, TrainRequest
 from modelwright.training.scoring import Judge, Standing, judge_of, rank
 from modelwright.training.session import INTERRUPTED_REFIT_S, Session, listening_for_signals
 from modelwright.training.tuning import Tuning, tune
+from modelwright.training.tuning import chosen as tuning_choice
 from modelwright.training.units import Unit, UnitResult, UnitStore
 
 if TYPE_CHECKING:
@@ -150,15 +151,10 @@ class _Training:
         done = [entry for entry in self._eligible() if entry.status == "done"]
         if spec is None or not done:
             return None
-        best = done[0]
-        for entry in done[1:]:
-            best = entry if self.judge.better(entry.score, best.score) else best
-        found = tune(self.session, race, best.candidate, spec)
-        if found.note:
-            self.notes.append(found.note)
-        finished = [entry for entry in found.entries if entry.status == "done"]
-        finished.sort(key=lambda entry: (-self.judge.gain(entry.score, 0.0), entry.candidate.name))
-        self.entries += finished[: 1 if products.method_of(self.session.request) == "none" else products.MOST_TRIALS]
+        found = tune(self.session, race, done, spec)
+        most = 1 if products.method_of(self.session.request) == "none" else products.MOST_TRIALS
+        self.entries += tuning_choice(found, done, self.judge, most)
+        self.notes += found.notes
         return found
 
     def _refit_best(self) -> Entry:

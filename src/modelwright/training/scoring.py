@@ -184,6 +184,12 @@ def rank(standings: Sequence[Standing], judge: Judge) -> list[Standing]:
     return [chosen, *[one for one in order if one is not chosen]]
 
 
+def within_noise(scores: Sequence[float], best: Sequence[float], judge: Judge) -> bool:
+    """Whether scores of the same folds are no worse than the best, or worse by one standard error at most."""
+    one, other = (Standing(name="", complexity=0, scores=tuple(found)) for found in (scores, best))
+    return _is_tied(one, other, judge)
+
+
 def _is_tied(one: Standing, best: Standing, judge: Judge) -> bool:
     behind = [judge.gain(b, a) for a, b in zip(one.scores, best.scores, strict=True)]
     mean = math.fsum(behind) / len(behind)

@@ -51,7 +51,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.mark.usefixtures("cluster")
 def test_ray_and_local_processes_give_the_same_bytes(tmp_path: Path) -> None:
-    local = train(_tables.request(tmp_path / "local", model=ModelSpec(type=["decision_tree", "lightgbm"])))
+    local = train(
+        _tables.request(tmp_path / "local", budget_s=10_000.0, model=ModelSpec(type=["decision_tree", "lightgbm"]))
+    )
     asked = _tables.request(tmp_path / "ray", model=ModelSpec(type=["decision_tree", "lightgbm"]))
     remote = train(replace(asked, replay=local.plan, execution=ON_RAY))
     assert _tables.fingerprint(remote) == _tables.fingerprint(local)

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from modelwright.core import plugins
 from modelwright.core.errors import SpecError
 from modelwright.core.ports import Choice, Span
+from modelwright.spec.model import ModelSpec, TuningSpec
+from modelwright.training.candidates import Candidate
+from modelwright.training.engine import judge_of, train
+from modelwright.training.race import Entry
+from modelwright.training.request import Trained, TrainRequest
+from modelwright.training.scoring import Judge
 from modelwright.training.tuners._shared import SearchPlan, grid_points
-from modelwright.training.tuning import read_range
+from modelwright.training.tuning import Tuning, chosen, read_range
+
+sys.path.insert(0, str(Path(__file__).parent))
+import _tables
 
 SPACE = {"rate": Span(0.01, 1.0, log=True), "leaves": Span(2, 64, log=True, integer=True), "kind": Choice(("a", "b"))}
 
@@ -82,3 +94,88 @@ def test_ranges_are_read_and_refused() -> None:
 def test_grid_points() -> None:
     assert grid_points(Span(1, 1000, log=True, integer=True)) == [1, 10, 100, 1000]
     assert grid_points(Choice(("x", None))) == ["x", None]
+
+
+# ------------------------------------------------------------------ searches inside a training
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tuned")
+
+
+def tuned(cache: Path, seed: int = 7, trials: int = 8, **changes: Any) -> TrainRequest:
+    spec = TuningSpec(method="random", trials=trials, space={"max_depth": [2, 6]})
+    said: dict[str, Any] = {
+        "model": ModelSpec(type="decision_tree"),
+        "tuning": spec,
+        "seed": seed,
+        "workers": 1,
+        "budget_s": 10_000.0,
+    }
+    return _tables.request(cache, **{**said, **changes})
+
+
+@pytest.fixture(scope="module")
+def first(cache: Path) -> Trained:
+    return train(tuned(cache))
+
+
+def test_a_search_is_not_repeated_and_starts_from_the_same_points(first: Trained, cache: Path) -> None:
+    again = train(tuned(cache))
+    assert again.timings_s["fits"] == 0  # every trial was on disk, as after a kill at the very end
+    assert _tables.fingerprint(again) == _tables.fingerprint(first)
+
+
+def test_a_later_search_of_the_same_data_starts_from_what_was_found(
+    first: Trained, cache: Path, tmp_path: Path
+) -> None:
+    done = [one for one in first.trials if one["state"] == "done"]
+    best = max(done, key=lambda one: one["score"])
+    later = train(tuned(cache, trials=4, model=ModelSpec(type="decision_tree", imbalance="none")))
+    known = [one["params"] for one in later.trials]
+    assert best["params"] in known[:2]  # the defaults first, unless they are the best themselves
+    assert any(step.startswith("first:decision_tree=") for step in later.plan)
+    # the plan says where it started, so that a workspace without that memory replays it
+    elsewhere = train(
+        tuned(tmp_path, trials=4, model=ModelSpec(type="decision_tree", imbalance="none"), replay=later.plan)
+    )
+    assert _tables.fingerprint(elsewhere) == _tables.fingerprint(later)
+
+
+def test_other_data_does_not_remember(first: Trained, cache: Path) -> None:
+    asked = tuned(cache, trials=4)
+    assert first.trials
+    other = train(replace(asked, frame=asked.frame.with_columns(a=asked.frame["a"] + 1)))
+    assert not any(step.startswith("first:") for step in other.plan)
+
+
+def test_several_families_share_the_trials(tmp_path: Path) -> None:
+    spec = TuningSpec(method="random", trials=13)
+    model = ModelSpec(type=["decision_tree", "logistic", "knn"])
+    found = train(tuned(tmp_path, tuning=spec, model=model, metric="log_loss"))
+    assert [one["number"] for one in found.trials] == list(range(13))
+    families = [one["family"] for one in found.trials]
+    assert [len(set(families[at : at + 4])) for at in (0, 4, 8)] == [1, 1, 1]
+    assert set(families[:12]) == {"decision_tree", "logistic", "knn"}
+    assert all(one["seconds"] >= 0 and one["state"] in ("done", "pruned") for one in found.trials)
+
+
+def test_a_lucky_trial_changes_nothing() -> None:
+    """Trials within the noise of the folds leave the choice where it was; clearly better ones move it."""
+    judge = a_judge()
+    base = entry("tree", (0.80, 0.70, 0.75))
+    lucky = entry("tree#001", (0.85, 0.69, 0.73))
+    better = entry("tree#002", (0.82, 0.72, 0.771))
+    found = Tuning(entries=[lucky])
+    assert chosen(found, [base], judge, 5) == []
+    assert "more than the noise" in found.notes[0]
+    assert chosen(Tuning(entries=[lucky, better]), [base], judge, 5) == [better]
+
+
+def entry(name: str, scores: tuple[float, ...]) -> Entry:
+    return Entry(candidate=Candidate(name=name, family="decision_tree"), units=(), status="done", scores=scores)
+
+
+def a_judge() -> Judge:
+    return judge_of(_tables.request(Path()))
