@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-LATENCY_S = 10.0
+LATENCY_S = 5.0
 MOST_ROWS = 200
 
 
