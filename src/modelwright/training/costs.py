@@ -114,7 +114,7 @@ def _linear(seconds_per_cell: float) -> Callable[[Any, Shape], float]:
 
 def _mlp(params: Any, shape: Shape) -> float:
     width = shape.n_columns + sum(params.hidden_layer_sizes)
-    return float(params.max_iter * _PASSES * shape.n_rows * (1.5e-5 + 1e-7 * width))
+    return float(params.max_iter * _PASSES * shape.n_rows * (1.3e-3 / params.batch_size + 4e-8 * width))
 
 
 def _svm(params: Any, shape: Shape) -> float:

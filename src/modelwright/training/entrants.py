@@ -20,6 +20,7 @@ from modelwright.core.nouns import ColumnType, Schema
 from modelwright.core.ports import Needs
 from modelwright.training.costs import Shape, fit_s, round_s, usual_rounds
 from modelwright.training.units import Recipe
+from modelwright.training.weighting import MIN_ROWS_TO_STOP_EARLY
 
 #: plans are made for this many cores, whatever the machine has
 _CORES = 2
@@ -27,6 +28,8 @@ _CORES = 2
 _MOST_SHARE = 0.2
 #: fewer rounds than this are no boosting any more, and a faster learning rate than this no good one
 _LEAST_ROUNDS, _FASTEST = 40, 0.15
+#: rounds times learning rate where too few rows are left to stop early by
+_BLIND_STEPS = 5.0
 #: above this many rows each round draws half of them
 _MANY_ROWS = 100_000
 #: leaves of a forest's tree at most, so that the trees of all folds stay within a few megabytes
@@ -56,51 +59,124 @@ class Entrant:
 
 
 PORTFOLIO: tuple[Entrant, ...] = (
-    Entrant(name="lightgbm", family="lightgbm"),
-    Entrant(name="catboost", family="catboost"),
-    Entrant(name="xgboost", family="xgboost"),
     Entrant(
-        name="lightgbm-small",
+        name="lightgbm",
         family="lightgbm",
-        params={"num_leaves": 7, "learning_rate": 0.03, "n_estimators": 1000, "subsample": 0.8},
+        params={"n_estimators": 1000, "subsample": 0.8, "colsample_bytree": 0.6},
     ),
-    Entrant(
-        name="lightgbm-extra",
-        family="lightgbm",
-        params={"extra_trees": True, "learning_rate": 0.05, "n_estimators": 1000},
-    ),
-    Entrant(name="extra_trees", family="extra_trees", params={"n_estimators": 60}, kind="forest", most_rows=50_000),
-    Entrant(name="random_forest", family="random_forest", params={"n_estimators": 60}, kind="forest", most_rows=50_000),
     Entrant(
         name="xgboost-shallow",
         family="xgboost",
-        least_s=20.0,
         params={
             "learning_rate": 0.05,
-            "n_estimators": 1000,
+            "n_estimators": 1500,
             "max_depth": 3,
             "subsample": 0.8,
             "colsample_bytree": 0.8,
             "min_child_weight": 2.0,
         },
     ),
+    Entrant(name="catboost", family="catboost", params={"iterations": 1000, "border_count": 128}),
+    Entrant(
+        name="lightgbm-rich",
+        family="lightgbm",
+        recipe="rich",
+        least_s=20.0,
+        least_rows=5_000,
+        params={"n_estimators": 1000, "subsample": 0.8, "colsample_bytree": 0.6},
+    ),
+    Entrant(
+        name="xgboost",
+        family="xgboost",
+        params={"learning_rate": 0.05, "n_estimators": 1000, "subsample": 0.8, "colsample_bytree": 0.6},
+    ),
+    Entrant(
+        name="lightgbm-small",
+        family="lightgbm",
+        params={"num_leaves": 7, "learning_rate": 0.03, "n_estimators": 1500, "subsample": 0.8},
+    ),
+    Entrant(
+        name="extra_trees",
+        family="extra_trees",
+        params={"n_estimators": 60, "max_features": 0.5, "min_samples_leaf": 3},
+        kind="forest",
+        most_rows=50_000,
+    ),
     Entrant(
         name="lightgbm-large",
         family="lightgbm",
         least_s=20.0,
+        least_rows=2_000,
         params={
             "num_leaves": 63,
             "learning_rate": 0.03,
-            "n_estimators": 1000,
+            "n_estimators": 1500,
             "colsample_bytree": 0.6,
             "subsample": 0.8,
             "min_child_samples": 10,
         },
     ),
+    Entrant(
+        name="mlp",
+        family="mlp",
+        params={"batch_size": 256, "learning_rate_init": 0.002},
+        least_s=30.0,
+        most_rows=30_000,
+        kind="other",
+    ),
+    Entrant(
+        name="lightgbm-extra",
+        family="lightgbm",
+        least_s=20.0,
+        params={
+            "extra_trees": True,
+            "learning_rate": 0.08,
+            "n_estimators": 1000,
+            "num_leaves": 63,
+            "min_child_samples": 5,
+            "subsample": 0.8,
+            "colsample_bytree": 0.8,
+        },
+    ),
     Entrant(name="elastic_net", family="elastic_net", least_s=20.0, kind="other"),
-    Entrant(name="mlp", family="mlp", least_s=60.0, most_rows=30_000, kind="other"),
-    Entrant(name="hist_gb", family="hist_gb", least_s=60.0),
+    Entrant(
+        name="random_forest",
+        family="random_forest",
+        params={"n_estimators": 60, "max_features": 0.5, "min_samples_leaf": 5},
+        least_s=30.0,
+        kind="forest",
+        most_rows=50_000,
+    ),
+    Entrant(
+        name="catboost-shallow",
+        family="catboost",
+        params={"depth": 4, "iterations": 1500, "border_count": 128},
+        least_s=30.0,
+    ),
+    Entrant(
+        name="xgboost-deep",
+        family="xgboost",
+        least_s=60.0,
+        least_rows=2_000,
+        params={
+            "learning_rate": 0.05,
+            "n_estimators": 800,
+            "max_depth": 8,
+            "subsample": 0.7,
+            "colsample_bytree": 0.6,
+            "min_child_weight": 5.0,
+            "reg_lambda": 3.0,
+        },
+    ),
     Entrant(name="knn", family="knn", least_s=60.0, kind="other"),
+    Entrant(
+        name="catboost-deep",
+        family="catboost",
+        params={"depth": 8, "iterations": 1000, "border_count": 64, "rsm": 0.7},
+        least_s=120.0,
+        least_rows=2_000,
+    ),
+    Entrant(name="hist_gb", family="hist_gb", params={"max_iter": 500, "max_features": 0.6}, least_s=120.0),
     Entrant(name="ebm", family="ebm", least_s=120.0, kind="other"),
     Entrant(name="svm", family="svm", least_s=120.0, kind="other"),
 )
@@ -117,8 +193,8 @@ def fitted_to(entrant: Entrant, defaults: Any, shape: Shape, *, whole_s: float, 
     defaults: the family's parameters with the entrant's own already set. Larger tables get fewer rounds at a faster
     learning rate, and boosters there draw half of the rows each round.
     """
-    params = _for_rows(entrant, defaults, shape)
     fold = shape.shared((n_folds - 1) / n_folds) if n_folds > 1 else shape
+    params = _for_rows(entrant, defaults, shape, fold.n_rows)
     allowed_s = whole_s * _CORES * _MOST_SHARE / max(1, n_folds)
     if entrant.family in _ROUNDS:
         params = _for_time(entrant.family, params, fold, allowed_s)
@@ -129,10 +205,13 @@ def fitted_to(entrant: Entrant, defaults: Any, shape: Shape, *, whole_s: float, 
     return params, ""
 
 
-def _for_rows(entrant: Entrant, params: Any, shape: Shape) -> Any:
+def _for_rows(entrant: Entrant, params: Any, shape: Shape, fold_rows: int) -> Any:
     if entrant.kind == "forest":
         least = max(params.min_samples_leaf, math.ceil(shape.n_rows / (1.5 * _FOREST_LEAVES)))
         return msgspec.structs.replace(params, min_samples_leaf=least)
+    if entrant.family in _ROUNDS and fold_rows < MIN_ROWS_TO_STOP_EARLY:
+        name, rate = _ROUNDS[entrant.family], params.learning_rate or 0.06
+        return msgspec.structs.replace(params, **{name: min(getattr(params, name), math.ceil(_BLIND_STEPS / rate))})
     if entrant.family in _ROUNDS and shape.n_rows > _MANY_ROWS and hasattr(params, "subsample"):
         return msgspec.structs.replace(params, subsample=min(params.subsample, 0.5))
     return params

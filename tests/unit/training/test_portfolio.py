@@ -48,7 +48,7 @@ def test_no_configuration_plans_for_more_than_its_share(shape: Shape, whole_s: f
         asked = read_params(load_family(one.family, "."), entrants.changed_params(params), one.name)
         assert asked == params
         assert costs.fit_s(one.family, params, fold) * n_folds <= 0.25 * 2 * whole_s
-    assert {"lightgbm", "xgboost"} <= names
+    assert {"lightgbm", "xgboost-shallow"} <= names
 
 
 def test_a_larger_budget_never_plans_fewer_rounds_and_faster_steps() -> None:
@@ -96,3 +96,11 @@ def test_every_task_has_enough_competitors() -> None:
     for task in (Task.BINARY, Task.MULTICLASS, Task.REGRESSION):
         serving = [one for one in entrants.PORTFOLIO if task in load_family(one.family, ".").tasks]
         assert len(serving) >= 12
+
+
+def test_too_few_rows_to_stop_early_get_few_rounds() -> None:
+    shape = Shape(n_rows=200, n_columns=5)
+    for one in entrants.PORTFOLIO[:3]:
+        params, _ = entrants.fitted_to(one, plain(one), shape, whole_s=60.0, n_folds=5)
+        rounds = getattr(params, "n_estimators", 0) or params.iterations
+        assert rounds * params.learning_rate == pytest.approx(5.0, abs=0.1)
