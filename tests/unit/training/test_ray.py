@@ -67,7 +67,7 @@ def test_ray_and_local_processes_give_the_same_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("cluster")
-def test_what_ray_starts_can_be_killed_abandoned_and_ended(tmp_path: Path) -> None:
+def test_what_ray_starts_can_be_killed_abandoned_and_ended(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     request = _tables.request(tmp_path, execution=ON_RAY)
     bench = benches.lay(request, tmp_path / "bench")
     slow = Candidate(name="slow", family="lightgbm", params={"n_estimators": 100_000, "learning_rate": 1e-4})
@@ -89,6 +89,7 @@ def test_what_ray_starts_can_be_killed_abandoned_and_ended(tmp_path: Path) -> No
         assert [(one.unit.name, one.reason) for one in pool.poll(0.0)] == [("slow/fold-0", "deadline")]
     _, alive = psutil.wait_procs([worker], timeout=60)
     assert not [one for one in alive if one.status() != psutil.STATUS_ZOMBIE]
+    assert capfd.readouterr() == ("", "")
 
 
 def _worker_of(pid: int) -> psutil.Process:

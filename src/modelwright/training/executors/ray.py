@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import gc
-import logging
 import os
-import re
-import shutil
-import signal
-import tempfile
-import threading
 import time
-import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -27,97 +18,15 @@ from modelwright.core.digests import digest
 from modelwright.core.errors import AdapterError, StateError
 from modelwright.core.plugins import require
 from modelwright.training import station
-from modelwright.training.capacity import cores
 from modelwright.training.executing import Executor, Workers, WorkersOrder
+from modelwright.training.executors._ray_connection import CONNECTION, last_line
 from modelwright.training.pool import Outcome
 from modelwright.training.units import Job, Unit, UnitStore
 
 _POLL_S = 0.05
 #: how long stations may take to remove their files before they are killed
 _LEAVE_S = 3.0
-#: a local Ray gives its own helpers 15 s to start (ray-project/ray#65983), too short on a busy machine: so many tries
-_STARTS = 3
-_OBJECTS_BYTES = 128 << 20
-#: longest folder in which Ray's sockets still fit into 107 characters
-_LONGEST_FOLDER = 30
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
-
-
-@dataclass(slots=True, kw_only=True)
-class _Connection:
-    """This process's connection to a cluster: made when first needed, ended with the last that uses it."""
-
-    users: int = 0
-    ours: bool = False  # whether it was made here, and not by the program around us
-    folder: Path | None = None  # files of a Ray that was started here
-
-    @contextlib.contextmanager
-    def used(self) -> Iterator[None]:
-        self.users += 1
-        try:
-            yield
-        finally:
-            self.release()
-
-    def release(self) -> None:
-        self.users -= 1
-        if not self.users:
-            self.end()
-
-    def end(self) -> None:
-        if self.ours:
-            import ray
-
-            with _signals_kept(), warnings.catch_warnings():
-                warnings.simplefilter("ignore", ResourceWarning)  # it lets go of its processes without waiting
-                ray.shutdown()
-                gc.collect()
-        if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
-        self.ours, self.folder = False, None
-
-    def make(self, order: WorkersOrder) -> None:
-        import ray
-
-        if ray.is_initialized():
-            return
-        said = {"log_to_driver": False, "logging_level": logging.CRITICAL, "configure_logging": True}
-        if order.spec.address is not None:
-            try:
-                with _signals_kept():
-                    ray.init(address=order.spec.address, **said)
-            except Exception as error:
-                raise _unreachable(order.spec.address, error) from error
-            self.ours = True
-            return
-        for attempt in range(_STARTS):
-            try:
-                self._start(said, order.spec.workers or order.workers or cores())
-            except Exception as error:
-                self.end()
-                if attempt == _STARTS - 1:
-                    raise _not_started(error) from error
-            else:
-                return
-
-    def _start(self, said: Mapping[str, Any], n_cpus: int) -> None:
-        import ray
-
-        where = tempfile.gettempdir() if len(tempfile.gettempdir()) <= _LONGEST_FOLDER else "/tmp"  # noqa: S108
-        self.folder = Path(tempfile.mkdtemp(prefix="mw-ray-", dir=where))
-        self.ours = True
-        with _signals_kept():
-            ray.init(
-                num_cpus=n_cpus,
-                include_dashboard=False,
-                object_store_memory=_OBJECTS_BYTES,
-                _temp_dir=str(self.folder),
-                _node_ip_address="127.0.0.1",
-                **said,
-            )
-
-
-_CONNECTION = _Connection()
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -222,13 +131,13 @@ class RayPool:
                 ray.kill(actor)
         self._leaving.clear()
         self._sent = None
-        _CONNECTION.release()
+        CONNECTION.release()
 
     # ------------------------------------------------------------ inside
 
     def _hire(self) -> _Station:
         actor = _actor_class().options(num_cpus=1, max_restarts=0, max_concurrency=2)
-        actor = actor.remote(self.memory_share, str(_CONNECTION.folder or ""))
+        actor = actor.remote(self.memory_share, str(CONNECTION.folder or ""))
         one = _Station(actor=actor, hello=actor.facts.remote())
         self._stations.append(one)
         return one
@@ -278,20 +187,21 @@ class RayPool:
         except ray.exceptions.RayTaskError as error:
             if ref == one.hello:
                 raise AdapterError(
-                    f"Modelwright does not work on the Ray cluster: {_last_line(error)}",
+                    f"Modelwright does not work on the Ray cluster: {last_line(error)}",
                     code="ray.station",
                     hint="install the same modelwright on every machine of it",
                     subject="execution",
                 ) from error
             unit, one.unit, one.task = one.unit, None, None
             if unit is not None:
-                self._outcomes.append(Outcome(unit=unit, reason="error", message=_last_line(error)))
+                self._outcomes.append(Outcome(unit=unit, reason="error", message=last_line(error)))
         except ray.exceptions.RayError as error:
             self._lost(one, error)
         else:
             if ref == one.hello:
                 one.hello = None
-                _refuse_difference(msgspec.json.decode(said, type=dict[str, str]))
+                if CONNECTION.folder is None:  # a Ray that was started here runs what is here
+                    _refuse_difference(msgspec.json.decode(said, type=dict[str, str]))
             else:
                 self._done(one, msgspec.msgpack.decode(said, type=station.Reply))
 
@@ -312,7 +222,7 @@ class RayPool:
         if unit is None:
             return
         if unit.name in self._retried:
-            message = f"its place on the cluster was lost twice: {_last_line(error)}"
+            message = f"its place on the cluster was lost twice: {last_line(error)}"
             self._outcomes.append(Outcome(unit=unit, reason="crashed", message=message))
             return
         self._retried.add(unit.name)
@@ -321,24 +231,30 @@ class RayPool:
 
 class _Ray:
     def open(self, order: WorkersOrder) -> Workers:
-        os.environ.update({name: value for name, value in _QUIET.items() if name not in os.environ})
-        require("ray", "ray", "`execution: ray`")
+        _quietly_there()
         import psutil
         import ray
 
-        _CONNECTION.users += 1
+        CONNECTION.users += 1
         try:
-            _CONNECTION.make(order)
+            CONNECTION.make(order)
             limit = min(order.spec.workers or int(ray.cluster_resources().get("CPU", 1)), order.most)
             node_cpus = max((int(node["Resources"].get("CPU", 1)) for node in ray.nodes() if node["Alive"]), default=1)
         except BaseException:
-            _CONNECTION.release()
+            CONNECTION.release()
             raise
         share = order.memory_bytes / psutil.virtual_memory().total / max(1, node_cpus)
         return RayPool(folder=order.folder, limit=max(1, limit), memory_share=share, base_dir=order.base_dir)
 
     def held(self) -> contextlib.AbstractContextManager[None]:
-        return _CONNECTION.used()
+        _quietly_there()
+        return CONNECTION.used()
+
+
+def _quietly_there() -> None:
+    """Import Ray with its reports, tips and logs off. Raises MissingExtraError."""
+    os.environ.update({name: value for name, value in _QUIET.items() if name not in os.environ})
+    require("ray", "ray", "`execution: ray`")
 
 
 def _actor_class() -> Any:
@@ -377,52 +293,6 @@ def _refuse_difference(theirs: Mapping[str, str]) -> None:
                 hint="install the same versions on every machine, for instance with one lock file",
                 subject="execution",
             )
-
-
-def _unreachable(address: str, error: Exception) -> AdapterError:
-    return AdapterError(
-        f"The Ray cluster at '{address}' cannot be reached: {_last_line(error)}",
-        code="ray.unreachable",
-        hint="check execution.address (host:port of `ray start --head`), and that Ray has the same version there",
-        subject="execution.address",
-        retryable=True,
-    )
-
-
-def _not_started(error: Exception) -> AdapterError:
-    return AdapterError(
-        f"Ray could not be started on this machine: {_last_line(error)}",
-        code="ray.start",
-        hint="on a busy machine start it beforehand with `ray start --head` and say `execution: {engine: ray, "
-        "address: auto}`; or use `execution: local`",
-        subject="execution",
-        retryable=True,
-    )
-
-
-def _last_line(error: Exception) -> str:
-    lines = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines()
-    return f"{type(error).__name__}: {lines[-1].strip()[:300] if lines else ''}".removesuffix(": ")
-
-
-@contextlib.contextmanager
-def _signals_kept() -> Iterator[None]:
-    """Ray replaces the handler of SIGTERM in the process that connects; ours stay."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@atexit.register
-def _end_at_exit() -> None:
-    if _CONNECTION.ours:
-        _CONNECTION.end()
 
 
 PLUGIN: Executor = _Ray()
