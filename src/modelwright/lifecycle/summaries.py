@@ -33,6 +33,7 @@ def outcome(record: RunRecord) -> dict[str, Any]:
         "judgement": msgspec.to_builtins(record.judgement) if record.judgement else None,
         "chosen": {"family": record.chosen_family, "params": record.chosen_params},
         "products": [msgspec.to_builtins(one) for one in record.products],
+        "trials": [dict(trial) for trial in record.trials],
         "looks": report.looks if report else None,
         "version": record.version,
         "bundle_digest": record.bundle_digest,
