@@ -56,14 +56,20 @@ def rows_by_kind(sample: pl.DataFrame, signature: Signature, seed: int = 0) -> d
 
 
 def threshold_rows(
-    sample: pl.DataFrame, signature: Signature, predict: Callable[[pl.DataFrame], Predictions], seed: int = 0
+    sample: pl.DataFrame,
+    signature: Signature,
+    predict: Callable[[pl.DataFrame], Predictions],
+    seed: int = 0,
+    *,
+    effort: float = 1.0,
 ) -> pl.DataFrame:
     """Rows on both sides of places where the answer, or the decision, changes.
 
     Each number column is narrowed between two values with different answers until the two are neighbouring doubles:
     for trees that is a threshold to the last bit, whatever the family and the encoding. Added are the doubles next
     to each side and the nearest single-precision values, where converters round. Between clusters, which have no
-    probability to tell a tie by, rows stand clear of the border by a millionth instead.
+    probability to tell a tie by, rows stand clear of the border by a millionth instead. `effort` (0 to 1) is the
+    share of the usual pairs of rows; every number column keeps one, up to 48 of them.
     """
     import polars as pl
 
@@ -73,7 +79,8 @@ def threshold_rows(
     if not numbers or frame.height < 2:
         return frame.clear()
     rng = np.random.default_rng([seed, 1])
-    names = [numbers[i % len(numbers)].name for i in range(max(_PAIRS, min(2 * len(numbers), 4 * _PAIRS)))]
+    wanted = int(effort * max(_PAIRS, min(2 * len(numbers), 4 * _PAIRS)))
+    names = [numbers[i % len(numbers)].name for i in range(max(wanted, min(len(numbers), _PAIRS), 1))]
     base = shuffled(frame, len(names), rng)
     ends = [_ends(frame[name], rng) for name in names]
     low, high = (np.array(side) for side in zip(*ends, strict=True))

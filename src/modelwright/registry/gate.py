@@ -13,6 +13,7 @@ from modelwright.registry.graph import build_graph
 from modelwright.registry.manifest import ScorerEvidence, Scorers
 from modelwright.registry.model import Model, from_files, to_files
 from modelwright.registry.scorers import CompiledScorer, OnnxScorer, ReferenceScorer, Scorer
+from modelwright.stats.trees_model import TreeModel
 
 if TYPE_CHECKING:
     import polars as pl
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 #: the training path takes milliseconds a row; fewer of its rows are tried singly
 _REFERENCE_SINGLES = 8
 _REPRODUCED = 1e-9
+#: trees up to which every row is tried; larger models try fewer, by their size and never by the clock: equal models
+#: must give equal evidence
+_PLENTY_OF_TREES = 600
+_FEWEST_SINGLES, _LEAST_EFFORT = 60, 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +43,8 @@ def pass_gate(model: Model, sample: pl.DataFrame, *, choose: str | None = None) 
     files = to_files(model)
     restored = from_files(files, model.hooks)
     kinds = adversarial.rows_by_kind(sample, model.signature)
-    kinds["threshold"] = adversarial.threshold_rows(sample, model.signature, restored.predict)
+    effort = _effort(restored)
+    kinds["threshold"] = adversarial.threshold_rows(sample, model.signature, restored.predict, effort=effort)
     kinds = {kind: frame for kind, frame in kinds.items() if frame.height}
     truth = {kind: restored.predict(frame) for kind, frame in kinds.items()}
     _check_restored(model, kinds, truth)
@@ -47,11 +53,14 @@ def pass_gate(model: Model, sample: pl.DataFrame, *, choose: str | None = None) 
     threshold = model.decision_threshold
     evidence = {name: ScorerEvidence(passed=False, reason=reason) for name, reason in refusals.items()}
     for name, scorer in built.items():
-        singles = _REFERENCE_SINGLES if name == "reference" else parity.SINGLE_ROWS
-        evidence[name] = parity.judge(scorer, kinds, truth, threshold, singles=singles)
+        singles = max(_FEWEST_SINGLES, int(parity.SINGLE_ROWS * effort))
+        if name == "reference":
+            singles = _REFERENCE_SINGLES
+        # their batches are the training path, which is the truth itself
+        evidence[name] = parity.judge(scorer, kinds, truth, threshold, singles=singles, batches=name == "onnx")
     batch_only = not evidence["reference"].passed and _needs_neighbours(restored)
     if batch_only:
-        evidence["reference"] = parity.judge(built["reference"], kinds, truth, threshold, singles=0)
+        evidence["reference"] = parity.judge(built["reference"], kinds, truth, threshold, singles=0, batches=True)
     times = {name: parity.median_us(built[name], kinds["validation"]) for name in built if evidence[name].passed}
     if not times:
         raise ModelError(
@@ -83,6 +92,12 @@ def pass_gate(model: Model, sample: pl.DataFrame, *, choose: str | None = None) 
         onnx_inputs=inputs if kept else {},
     )
     return Gate(scorers=scorers, records=records, graph=kept, golden=text, golden_rows=n_golden)
+
+
+def _effort(model: Model) -> float:
+    """How much of the usual search a model of this size gets, 0.25 to 1."""
+    trees = sum(member.fitted.tables.n_trees for member in model.members if isinstance(member.fitted, TreeModel))
+    return min(1.0, max(_LEAST_EFFORT, _PLENTY_OF_TREES / max(trees, 1)))
 
 
 def _candidates(model: Model) -> tuple[bytes, dict[str, str], dict[str, Scorer], dict[str, str]]:

@@ -13,6 +13,7 @@ from modelwright.core.errors import ModelError
 from modelwright.core.nouns import ColumnType, Task
 from modelwright.core.ports import Graphed
 from modelwright.registry.graph_check import ALLOWED, check_graph
+from modelwright.stats.trees_model import TreeModel
 
 if TYPE_CHECKING:
     from modelwright.registry.model import Model
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 OPSET, ML_OPSET, IR_VERSION = 21, 5, 10
 OUTPUTS = ("probabilities", "label", "value")
 _PREFIX = "mw:"
+#: `best` may take 20 MB in all; a node of a tree takes about 17 bytes here and 3 in the model's own files
+MAX_GRAPH_BYTES, _NODE_BYTES = 16_000_000, 17
 _TEXT = (ColumnType.CATEGORY, ColumnType.TEXT)
 
 
@@ -104,6 +107,7 @@ def build_graph(model: Model, builder: OnnxBuilder | None = None) -> tuple[bytes
     Raises ModelError (`graph.unsupported`) naming the first part that cannot be said as a graph.
     """
     builder = builder or OnnxBuilder()
+    _refuse_large(model)
     xs: dict[int, str] = {}
     total = ""
     for member, weight in zip(model.members, model.weights, strict=True):
@@ -120,6 +124,24 @@ def build_graph(model: Model, builder: OnnxBuilder | None = None) -> tuple[bytes
             scores = builder.op("Mul", scores, builder.constant(np.array([weight])))
         total = builder.op("Add", total, scores) if total else scores
     return builder.build(_outputs(model, builder, total)), dict(builder.inputs)
+
+
+def _refuse_large(model: Model) -> None:
+    """By the number of nodes, before minutes and memory are spent on a file that would outweigh all the rest."""
+    nodes = sum(
+        member.fitted.tables.feature.size * member.fitted.tables.value.shape[1]
+        for member in model.members
+        if isinstance(member.fitted, TreeModel)
+    )
+    size_bytes = nodes * _NODE_BYTES
+    if size_bytes > MAX_GRAPH_BYTES:
+        raise ModelError(
+            f"The graph would take about {size_bytes / 1e6:.0f} MB, more than the {MAX_GRAPH_BYTES / 1e6:.0f} MB a "
+            "bundle spends on it.",
+            code="graph.size",
+            hint="the compiled scorer serves this model; `fast`, or fewer and smaller trees, leave room for a graph",
+            subject="file:model.onnx",
+        )
 
 
 def _outputs(model: Model, builder: OnnxBuilder, scores: str) -> dict[str, tuple[str, str]]:

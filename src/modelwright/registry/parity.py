@@ -38,12 +38,16 @@ def judge(
     threshold: float | None,
     *,
     singles: int = SINGLE_ROWS,
+    batches: bool = True,
 ) -> ScorerEvidence:
-    """Compare one scorer with the reference's answers, in batches and row by row. Never raises."""
+    """Compare one scorer with the reference's answers, in batches and row by row. Never raises.
+
+    `batches=False` is for a scorer whose batch is the very call that gave the truth.
+    """
     tried, flips, ties, worst, reason = 0, 0, 0, 0.0, ""
     for kind, frame in kinds.items():
         try:
-            for found, expected in _answers(scorer, frame, truth[kind], singles):
+            for found, expected in _answers(scorer, frame, truth[kind], singles, batches):
                 difference, wrong, close = compare(found, expected, threshold)
                 bad = (difference > TOLERANCE) | (wrong & ~close)
                 tried += expected.n_rows
@@ -103,10 +107,11 @@ def _tied(expected: Predictions, threshold: float | None) -> NDArray[np.bool_]:
 
 
 def _answers(
-    scorer: Scorer, frame: pl.DataFrame, truth: Predictions, singles: int
+    scorer: Scorer, frame: pl.DataFrame, truth: Predictions, singles: int, batches: bool
 ) -> Iterable[tuple[Predictions, Predictions]]:
     """The scorer's batch answer and its row-by-row answers, each beside the truth."""
-    yield scorer.batch(frame), truth
+    if batches:
+        yield scorer.batch(frame), truth
     if not singles:
         return
     picked = np.arange(0, frame.height, max(1, -(-frame.height // max(singles, 1))))
