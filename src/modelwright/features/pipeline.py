@@ -20,13 +20,13 @@ from modelwright.core.ports import FitContext, FittedTransformer, GraphBuilder, 
 from modelwright.core.tables import Matrix
 from modelwright.features import resolving
 from modelwright.features.deriving import CrossMaker, CustomMaker, DerivedMaker, Maker, restore_maker
+from modelwright.features.encoding import Folds, encode
 from modelwright.features.graphs import Overlay, concat, unsupported
 from modelwright.features.planner import FeaturePlan, listing
 from modelwright.features.values import SCALAR, stored
 from modelwright.features.windows import FittedWindow
 
 _FORMAT = 1
-Folds = Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]
 
 
 class _Step(NamedTuple):
@@ -160,9 +160,17 @@ def fit(
         encoded.update(made.makes)
         known.update(made.makes)
     settled = resolving.resolve(plan, table, encoded)
+    wanted, notes = settled.steps, settled.notes
+    if plan.recipe == "rich" and y is not None:
+        from modelwright.features.choosing import choose
+
+        chosen = choose(plan, table, known, encoded, y, context, folds)
+        for more in chosen.makers:
+            table = table.with_columns(more.extend(table))
+        makers, wanted, notes = [*makers, *chosen.makers], (*wanted, *chosen.steps), (*notes, chosen.note)
     steps, blocks = [], []
-    for step in settled.steps:
-        fitted, block = _fit_step(step, table, y, context, folds)
+    for step in wanted:
+        fitted, block = encode(step, table, y, context, folds)
         if fitted.names:
             steps.append(_Step(step.transformer, step.columns, fitted))
             blocks.append(block)
@@ -170,13 +178,13 @@ def fit(
         raise ModelError(
             "No column is left to learn from.",
             code="features.none",
-            hint="; ".join(settled.notes) or "the table has no feature columns: check features.id and features.ignore",
+            hint="; ".join(notes) or "the table has no feature columns: check features.id and features.ignore",
             subject="features",
         )
     makers = _needed(makers, steps)
     used = {name for step in steps for name in step.columns} | {name for maker in makers for name in maker.columns}
     inputs = {name: kind for name, kind in plan.types.items() if name in used}
-    features = FittedFeatures(inputs, makers, steps, settled.notes)
+    features = FittedFeatures(inputs, makers, steps, notes)
     return features, features._matrix(blocks, frame.height)
 
 
@@ -249,18 +257,6 @@ def _makers(
     if plan.custom:
         found.append(partial(CustomMaker.fit, plan.custom, base_dir))
     return found
-
-
-def _fit_step(
-    step: resolving.Step, table: pl.DataFrame, y: NDArray[Any] | None, context: FitContext, folds: Folds | None
-) -> tuple[FittedTransformer, NDArray[np.float64]]:
-    plugin = plugins.load("transformers", step.transformer)
-    params = msgspec.convert(step.params, plugin.Params)
-    columns = table.select(step.columns)
-    fitted = plugin.fit(columns, y, params, context)
-    if hasattr(plugin, "out_of_fold"):
-        return fitted, plugin.out_of_fold(fitted, columns, y, params, seed=context.seed, folds=folds)
-    return fitted, fitted.apply(columns)
 
 
 def _needed(makers: Sequence[Maker], steps: Sequence[_Step]) -> list[Maker]:
