@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -252,9 +253,15 @@ class _Ray:
 
 
 def _quietly_there() -> None:
-    """Import Ray with its reports, tips and logs off. Raises MissingExtraError."""
+    """Import Ray with its reports, tips and logs off. Raises MissingExtraError.
+
+    Ray puts its own copies of other packages on the path; there they would count as installed, and the bundle's list
+    of packages, and with it its digest, would not be that of a run without Ray.
+    """
+    before = list(sys.path)
     os.environ.update({name: value for name, value in _QUIET.items() if name not in os.environ})
     require("ray", "ray", "`execution: ray`")
+    sys.path[:] = before
 
 
 def _actor_class() -> Any:
