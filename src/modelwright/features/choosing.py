@@ -82,7 +82,7 @@ def choose(
     context = replace(context, seed=seed)
     bare = msgspec.structs.replace(plan, scaled=False, imputed=False, one_hot=False)
     steps = [step for step in resolve(bare, table, dict(encoded)).steps if step.transformer != "text"]
-    halves = [Half(bare, table, types, y, pair, context) for pair in pairs]
+    halves = [Half(bare, table, types, y, pair, context, _within(folds, pair[0])) for pair in pairs]
     if not steps or not all(half.start(steps) for half in halves):
         return Chosen((), (), "rich features: none tried, the table has too few or too many columns")
     strong = _strong(halves, steps, encoded, table)
@@ -105,6 +105,16 @@ def _pairs(n_rows: int, folds: Folds | None, seed: int) -> list[tuple[NDArray[np
     pairs = [(learn[inside[learn]], judge[inside[judge]]) for learn, judge in folds]
     good = [pair for pair in pairs if min(pair[0].size, pair[1].size) >= MIN_ROWS_FOR_RICH // 10]
     return good[-2:]
+
+
+def _within(folds: Folds | None, learn: NDArray[np.int64]) -> Folds | None:
+    """The folds as they divide the rows learned from, in positions among them, so that rates keep groups and time."""
+    if not folds:
+        return None
+    place = np.full(max(int(max(part.max(initial=0) for pair in folds for part in pair)), int(learn.max())) + 1, -1)
+    place[learn] = np.arange(learn.size)
+    inside = [tuple(part[part >= 0] for part in (place[left], place[right])) for left, right in folds]
+    return [(left, right) for left, right in inside if left.size and right.size]
 
 
 def _strong(

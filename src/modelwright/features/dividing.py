@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from modelwright.core.nouns import ColumnType
 from modelwright.core.ports import FitContext, FittedTransformer
 from modelwright.features import screening
-from modelwright.features.encoding import encode, learn
+from modelwright.features.encoding import Folds, encode, learn
 from modelwright.features.planner import FeaturePlan
 from modelwright.features.proposing import Make, Proposal
 from modelwright.features.resolving import Step
@@ -36,9 +36,10 @@ class Half:
         y: NDArray[Any],
         pair: tuple[NDArray[np.int64], NDArray[np.int64]],
         context: FitContext,
+        folds: Folds | None,
     ) -> None:
         learn, judge = pair
-        self._plan, self._context = plan, context
+        self._plan, self._context, self._folds = plan, context, folds
         self._n_classes = int(y.max()) + 1 if y.dtype.kind != "f" else 0
         self._columns = [{series.name: series for series in part} for part in (table[learn], table[judge])]
         self._y, self.y_judge = y[learn], y[judge]
@@ -139,7 +140,7 @@ class Half:
         return np.asarray(shares - shares.mean(axis=0))
 
     def _encode(self, step: Step) -> tuple[NDArray[np.float64], NDArray[np.float64], FittedTransformer]:
-        fitted, block = encode(step, self._table(0, step.columns), self._y, self._context, None)
+        fitted, block = encode(step, self._table(0, step.columns), self._y, self._context, self._folds)
         return block, fitted.apply(self._table(1, step.columns)), fitted
 
 
