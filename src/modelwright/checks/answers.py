@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from modelwright.checks.wording import figure, metric_name, shown, sign
+from modelwright.checks.wording import families_of, figure, metric_name, shown, sign
 from modelwright.core.nouns import Estimate
 from modelwright.core.report import Comparison, Report
 from modelwright.core.run import RunRecord
@@ -168,12 +168,13 @@ def scaling(record: RunRecord) -> Said:
     lines = [line for line in record.pipeline if "scal" in line.lower()]
     if lines:
         return Said(text=_steps(lines))
-    wants = _wants_scaling(record.chosen_family)
-    if wants is None:
+    wants = {family: _wants_scaling(family) for family in families_of(record)}
+    wanting = [family for family, wanted in wants.items() if wanted]
+    if wanting:
+        return Said(text=f"'{wanting[0]}' wants scaled columns and no step scales them", answer="no")
+    if None in wants.values():
         return unknown(f"whether '{record.chosen_family}' needs scaling is not known")
-    if not wants:
-        return Said(text=f"'{record.chosen_family}' does not need scaling", answer=NOT_APPLICABLE)
-    return Said(text=f"'{record.chosen_family}' wants scaled columns and no step scales them", answer="no")
+    return Said(text=f"'{record.chosen_family}' does not need scaling", answer=NOT_APPLICABLE)
 
 
 def _steps(lines: list[str]) -> str:

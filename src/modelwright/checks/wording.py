@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modelwright.core.nouns import Estimate
 from modelwright.core.report import Report
+from modelwright.core.run import RunRecord
 
 #: names that title case would spoil
 METRIC_NAMES = {
@@ -52,3 +53,11 @@ def figure(value: float) -> str:
 def metric_name(name: str) -> str:
     """`roc_auc` -> `ROC AUC`; unknown names lose their underscores."""
     return METRIC_NAMES.get(name, name.replace("_", " "))
+
+
+def families_of(record: RunRecord) -> tuple[str, ...]:
+    """The families a model is made of: the chosen one, or those of an ensemble's members."""
+    members = record.chosen_params.get("members")
+    if not isinstance(members, dict):
+        return (record.chosen_family,)
+    return tuple(dict.fromkeys(row.family for row in record.leaderboard if row.name in members))

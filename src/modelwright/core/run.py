@@ -14,8 +14,7 @@ class StepRecord(Noun, frozen=True, kw_only=True):
 
     name: str
     key: str
-    #: named parts of the key -> digest (or short value); `why` compares them between runs
-    parts: dict[str, str]
+    parts: dict[str, str]  # named parts of the key -> digest (or short value); `why` compares them between runs
     reused: bool
     reason: str  # why it ran, or why it could be reused
     seconds: float
@@ -26,8 +25,7 @@ class SplitSummary(Noun, frozen=True, kw_only=True):
     kind: str
     reason: str
     rows: dict[str, int]  # train, val, test
-    #: time splits: first and last moment of each part
-    spans: dict[str, tuple[str, str]] = {}
+    spans: dict[str, tuple[str, str]] = {}  # time splits: first and last moment of each part
     notes: tuple[str, ...] = ()
 
 
@@ -62,13 +60,12 @@ class ScorerRecord(Noun, frozen=True, kw_only=True):
 
 
 class ProductRecord(Noun, frozen=True, kw_only=True):
-    """One of a run's bundles: `best`, and `fast` where that one is an ensemble. Scores are in the run's metric."""
+    """One of a run's bundles, with its scores and `kept`, the share of the best one's gain over the plain model."""
 
-    name: str
+    name: str  # `best`, or `fast` where that one is an ensemble
     family: str
     oof: float | None = None
     test: float | None = None
-    #: share of the best one's gain over the plain model that is kept, on rows not learned from
     kept: float | None = None
     digest: str = ""
     size_bytes: int | None = None

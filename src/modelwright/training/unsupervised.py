@@ -103,9 +103,7 @@ def _answer(session: Session, candidates: Sequence[Candidate], units: dict[str, 
     chosen, result = max(done, key=lambda pair: -2.0 if pair[1].silhouette is None else pair[1].silhouette)
     predictions = as_predictions(request.task, (), session.store.predictions(result.key))
     return Trained(
-        model=finishing.assemble(
-            request, session.store, [finishing.Part(family=chosen.family, key=result.key)]
-        ),
+        model=finishing.assemble(request, session.store, [finishing.Part(family=chosen.family, key=result.key)]),
         leaderboard=_leaderboard(session, candidates, units, chosen),
         trials=(),
         oof=predictions if predictions.n_rows else Predictions(),

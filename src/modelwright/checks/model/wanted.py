@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from modelwright.checks.evidence import ModelEvidence
 from modelwright.checks.findings import listing, undecided
 from modelwright.checks.model._shared import example
+from modelwright.checks.wording import families_of
 from modelwright.core.nouns import Finding, LeaderboardRow, Severity
 from modelwright.core.ports import Check, Example
 
@@ -34,7 +35,7 @@ class _Wanted:
             return
         said = record.spec.get("model", {}).get("type", "auto")
         asked = [said] if isinstance(said, str) else list(said)
-        if said == "auto" or record.chosen_family in asked or any(":" in name for name in asked):
+        if said == "auto" or set(families_of(record)) & set(asked) or any(":" in name for name in asked):
             return
         failed = any(row.family in asked and row.status == "failed" for row in record.leaderboard)
         why = [row.note for row in record.leaderboard if row.family in asked and row.status != "done" and row.note]
