@@ -189,7 +189,7 @@ class _Work:
 
         yield ladder.rungs(self.bundle.model, self.evidence, choosing, self.evidence.told)
         if before is not None:
-            yield students(self.evidence, before)
+            yield students(self.bundle.model, self.evidence, before)
 
     # ------------------------------------------------------------ figures
 
