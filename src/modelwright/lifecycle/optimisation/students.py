@@ -1,9 +1,9 @@
 """Students of a bundle: one small booster each, taught by its answers and judged fold by fold.
 
 What a student learns must not know the rows that judge it. The out-of-fold answers of a bagged model do: each comes
-from a model that has learned from all other folds. So where a student is judged, its teachers are only the members that have
-not seen the judged rows, and answer rows they have learned from; the student that is kept learns the out-of-fold
-answers, which are better. The figure of a student is therefore a cautious one.
+from a model that has learned from all other folds. So where a student is judged, its teachers are only the members
+that have not seen the judged rows, and answer rows they have learned from; the student that is kept learns the
+out-of-fold answers, which are better. The figure of a student is therefore a cautious one.
 """
 
 from __future__ import annotations
