@@ -66,6 +66,7 @@ class Candidate(Noun, frozen=True, kw_only=True):
     keep_predictions: bool = False
     keep_state: bool = False
     recipe: Recipe = "plain"
+    most_rows: int = 0
     #: trial number where a tuner proposed it
     trial: int | None = None
     #: digest of what a student learns instead of the labels (`training.distilling.teach`)
@@ -89,6 +90,7 @@ class Candidate(Noun, frozen=True, kw_only=True):
             keep_state=self.keep_state and fold is not None,
             teacher=self.teacher,
             recipe=self.recipe,
+            most_rows=self.most_rows,
         )
 
 

@@ -23,7 +23,7 @@ from modelwright.training.executing import Workers, open_workers
 from modelwright.training.fitting import Fitter
 from modelwright.training.leaderboard import ensemble_row, rows_of
 from modelwright.training.portfolio import LineUp, line_up
-from modelwright.training.race import Entry, Race, enter
+from modelwright.training.race import ASSEMBLY_S, MEMBER_S, Entry, Race, enter
 from modelwright.training.request import Trained, TrainRequest
 from modelwright.training.scoring import Judge, Standing, judge_of, rank
 from modelwright.training.session import INTERRUPTED_REFIT_S, Session, listening_for_signals
@@ -95,6 +95,7 @@ class _Training:
             session=self.session,
             judge=self.judge,
             may_win=frozenset(self.line_up.chosen_from),
+            assembly_s=ASSEMBLY_S + self._calibration_s(),
             bagging=method != "none" and products.bags(self.judge, ordered=self.session.bench.job.ordered),
         )
         self._constant(race)
@@ -129,7 +130,8 @@ class _Training:
         self.session.say("the constant is fit; workers are starting")
 
     def _plain(self, race: Race) -> None:
-        """The simple baseline: its folds and its refit before anything else."""
+        """The simple baseline before anything else: on all rows first, so that the budget ends with more than a
+        constant, then on its folds."""
         entry = self._enter(self.line_up.baselines[1:])[0]
         refit = entry.candidate.unit(self._seed, None)
 
@@ -139,7 +141,7 @@ class _Training:
             elif refit.name in self.session.results:
                 self.refits[entry.candidate.name] = self.session.results[refit.name]
 
-        ended = race.work([*entry.units, refit], admit=lambda _unit: entry.status in ("waiting", "done"), heard=heard)
+        ended = race.work([refit, *entry.units], admit=lambda _unit: entry.status in ("waiting", "done"), heard=heard)
         if entry.status == "waiting":
             entry.status, entry.note = "skipped", ended or "not in the replayed plan"
 
@@ -230,7 +232,7 @@ class _Training:
 
     def _fast(self, race: Race, ensemble: products.Ensemble) -> Entry | None:
         """The best single quick model that could be fit on all rows in time."""
-        race.reserve_s = products.reserve_s(len(ensemble.parts))
+        race.reserve_s = race.assembly_s + MEMBER_S * len(ensemble.parts)
         candidate = products.student(ensemble, self.session.bench, self.judge)
         student = self._enter([candidate])
         race.run(student)
@@ -307,7 +309,8 @@ class _Training:
         top = None
         if chosen.status == "done":
             raw = [store.predictions(chosen.results[unit.name].key) for unit in chosen.units]
-            top = finishing.finish(request, self.judge, raw, calibrate=self._may_calibrate())
+            constant = chosen is self.entries[0]
+            top = finishing.finish(request, self.judge, raw, calibrate=not constant and self._may_calibrate())
             self.notes += top.notes
         model = self._model(chosen.candidate, top)
         baselines = self._baselines()
@@ -345,15 +348,23 @@ class _Training:
         raw = [self.session.store.predictions(entry.results[unit.name].key) for unit in entry.units]
         return finishing.finish(self.session.request, self.judge, raw, calibrate=False)
 
+    def _calibration_s(self) -> float:
+        """About how long calibration takes here; nothing where there is none."""
+        request = self.session.request
+        if not request.model.calibrate or not request.task.is_classification:
+            return 0.0
+        return finishing.calibration_s(sum(rows.size for _, rows in self.judge.folds))
+
     def _may_calibrate(self) -> bool:
-        """Whether probabilities are to be calibrated and there is time to load what that needs; the plan says so."""
+        """Whether probabilities are to be calibrated and there is time for it and what it loads; the plan says so."""
         session, request = self.session, self.session.request
         if not request.model.calibrate or not request.task.is_classification:
             return False
         if request.replay is not None:
             wanted = CALIBRATION in request.replay
         else:
-            wanted = self.ahead.ready(session.left_s if not session.stopped else 0.0)
+            left_s = session.left_s - self._calibration_s() if not session.stopped else 0.0
+            wanted = self.ahead.ready(left_s) and left_s >= 0
             if not wanted:
                 self.notes.append("calibration: left out, the budget was spent")
         if wanted:

@@ -22,6 +22,9 @@ from modelwright.training.costs import Shape, fit_s, round_s, usual_rounds
 from modelwright.training.units import Recipe
 from modelwright.training.weighting import MIN_ROWS_TO_STOP_EARLY
 
+#: the plain baseline learns from so many rows at most: its few coefficients are known by then, and it has to be there
+#: within the first seconds
+PLAIN_ROWS = 50_000
 #: plans are made for this many cores, whatever the machine has
 _CORES = 2
 #: the largest part of the budget's CPU seconds that one configuration may plan for over all folds

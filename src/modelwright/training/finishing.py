@@ -65,6 +65,13 @@ def finish(
     return Finish(oof=oof, oof_rows=rows, calibrator=calibrator, threshold=threshold, notes=tuple(notes))
 
 
+def calibration_s(n_rows: int) -> float:
+    """About how many seconds `finish` spends on calibrating so many out-of-fold rows, on an idle core."""
+    from modelwright.stats.calibration import MOST_ROWS
+
+    return 1.5 * min(n_rows, MOST_ROWS) / MOST_ROWS
+
+
 def _calibrate(
     judge: Judge,
     raw: Sequence[NDArray[np.float64]],
@@ -81,18 +88,20 @@ def _calibrate(
     note = f"calibration: {chosen.method}"
     if chosen.method in losses and "identity" in losses:
         note += f", log loss {losses['identity']:.4f} -> {losses[chosen.method]:.4f} on rows it had not seen"
-    return chosen, _cross_calibrated(judge, raw, seed), [note]
+    return chosen, _cross_calibrated(judge, raw, chosen.method, seed), [note]
 
 
-def _cross_calibrated(judge: Judge, raw: Sequence[NDArray[np.float64]], seed: int) -> list[NDArray[np.float64]]:
-    """Each row's predictions through a calibrator that has not seen that row."""
+def _cross_calibrated(
+    judge: Judge, raw: Sequence[NDArray[np.float64]], method: str, seed: int
+) -> list[NDArray[np.float64]]:
+    """Each row's predictions through a calibrator of the chosen kind that was fitted without that row."""
     import numpy as np
 
     from modelwright.stats import calibration
 
     found = [np.empty_like(values) for values in raw]
     for at, held, y, p in judge.crossed(raw, seed):
-        found[at][held] = calibration.fit(p, y, seed=seed).apply(raw[at][held])
+        found[at][held] = calibration.fit_as(method, p, y, seed=seed).apply(raw[at][held])
     return found
 
 

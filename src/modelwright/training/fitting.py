@@ -131,20 +131,21 @@ class Fitter:
             planner.plan(schema, spec, needs, job.task, self.bench.frame.height),
             "plain" if unit.narrow else unit.recipe,
         )
-        name = digest_of([plan, unit.fold])
+        name = digest_of([plan, unit.fold, unit.most_rows])
         if name in self._kept:
             self._kept.move_to_end(name)
             return self._kept[name]
-        rows = self.bench.learn_rows(unit.fold)
-        learn = self.bench.frame if unit.fold is None else self.bench.frame[rows]
+        rows = self._learn_rows(unit)
+        frame = self.bench.frame.select(known for known in schema.names if known in self.bench.frame.columns)
+        learn = frame if rows.size == frame.height else frame[rows]
         y = None if self.bench.y is None else self.bench.y[rows]
         context = FitContext(
             seed=child_seed(job.seed, "features", "all" if unit.fold is None else unit.fold),
             base_dir=Path(job.base_dir),
         )
-        folds = self._inner_folds(unit.fold, context.seed) if plan.looks_at_target else None
+        folds = self._inner_folds(unit, context.seed) if plan.looks_at_target else None
         features, matrix = pipeline.fit(plan, learn, y, context, folds=folds)
-        judge = None if unit.fold is None else features.transform(self.bench.frame[self.bench.folds[unit.fold][1]])
+        judge = None if unit.fold is None else features.transform(frame[self.bench.folds[unit.fold][1]])
         prepared = _Prepared(features=features, learn=matrix, judge=judge, pipeline=tuple(features.describe()))
         self._keep(name, prepared)
         return prepared
@@ -165,11 +166,11 @@ class Fitter:
         job, y = self.bench.job, self.bench.y
         if y is None:
             return TrainBatch(X=matrix, y=None, task=job.task)
-        y = y[self.bench.learn_rows(unit.fold)]
+        y = y[self._learn_rows(unit)]
         valid = None
         kept = np.arange(y.size, dtype=np.int64)
         if early and unit.fold is not None:
-            order, groups = self._order(unit.fold), self._ranks(Role.GROUP, unit.fold)
+            order, groups = self._order(unit), self._ranks(Role.GROUP, unit)
             kept, held = inner_slice(y, job.task, seed=unit.seed, order=order, groups=groups)
             if held.size:
                 valid = (matrix.rows(held), y[held])
@@ -187,30 +188,40 @@ class Fitter:
         """The batch of a student; what a change is to prove is proved on the labels."""
         if not unit.teacher or unit.change is not None:
             return batch
-        targets = soft_targets.load(self.bench.folder, unit.teacher)[self.bench.learn_rows(unit.fold)[kept]]
+        targets = soft_targets.load(self.bench.folder, unit.teacher)[self._learn_rows(unit)[kept]]
         return soft_targets.taught(batch, targets, load_family(unit.family, self.bench.job.base_dir))
 
-    def _inner_folds(self, fold: int | None, seed: int) -> Pairs:
-        """How out-of-fold target rates divide the learn rows: forward in time, by group, or (empty) at random."""
-        times = self._ranks(Role.TIME, fold) if self.bench.job.ordered else None
-        n_rows = self.bench.learn_rows(fold).size
-        return inner_folds(n_rows, seed=seed, times=times, groups=self._ranks(Role.GROUP, fold))
+    def _learn_rows(self, unit: Unit) -> NDArray[np.int64]:
+        """Positions of the rows a unit learns from: those of its fold, or as many of them as it wants, drawn."""
+        import numpy as np
 
-    def _order(self, fold: int) -> NDArray[np.int64] | None:
+        rows = self.bench.learn_rows(unit.fold)
+        if not 0 < unit.most_rows < rows.size:
+            return rows
+        rng = np.random.default_rng(child_seed(self.bench.job.seed, "rows", unit.most_rows))
+        return rows[np.sort(rng.permutation(rows.size)[: unit.most_rows])]
+
+    def _inner_folds(self, unit: Unit, seed: int) -> Pairs:
+        """How out-of-fold target rates divide the learn rows: forward in time, by group, or (empty) at random."""
+        times = self._ranks(Role.TIME, unit) if self.bench.job.ordered else None
+        n_rows = self._learn_rows(unit).size
+        return inner_folds(n_rows, seed=seed, times=times, groups=self._ranks(Role.GROUP, unit))
+
+    def _order(self, unit: Unit) -> NDArray[np.int64] | None:
         """Learn rows from the earliest to the latest, where folds go forward in time."""
         import numpy as np
 
-        times = self._ranks(Role.TIME, fold) if self.bench.job.ordered else None
+        times = self._ranks(Role.TIME, unit) if self.bench.job.ordered else None
         return None if times is None else np.argsort(times, kind="stable")
 
-    def _ranks(self, role: Role, fold: int | None) -> NDArray[np.int64] | None:
+    def _ranks(self, role: Role, unit: Unit) -> NDArray[np.int64] | None:
         """Dense ranks of the first column with a role, by learn row; None without such a column."""
         import numpy as np
 
         found = self.bench.job.schema.with_role(role)
         if not found or found[0].name not in self.bench.frame.columns:
             return None
-        column = self.bench.frame[found[0].name][self.bench.learn_rows(fold)]
+        column = self.bench.frame[found[0].name][self._learn_rows(unit)]
         return column.rank("dense").fill_null(0).to_numpy().astype(np.int64)
 
     def _silhouette(self, matrix: Matrix, labels: NDArray[np.float64] | None, unit: Unit) -> float | None:

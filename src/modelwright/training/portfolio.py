@@ -44,8 +44,9 @@ def line_up(request: TrainRequest, judge: Judge) -> LineUp:
     weighting, note = choose_weighting(request, judge)
     simple = simple_family(request.task)
     dummy = Candidate(name="dummy", family="dummy", narrow=True)
-    plain = Candidate(name=simple, family=simple, weighting=weighting)
     asked = asked_families(request)
+    most_rows = 0 if asked is not None and simple in asked else entrants.PLAIN_ROWS
+    plain = Candidate(name=simple, family=simple, weighting=weighting, most_rows=most_rows)
     if asked is None:
         found, absent = _fitting_portfolio(request)
     else:
@@ -59,8 +60,14 @@ def line_up(request: TrainRequest, judge: Judge) -> LineUp:
         candidates=tuple(running),
         chosen_from=tuple(dict.fromkeys([plain.name, *names] if asked is None else names)),
         absent=tuple(absent),
-        notes=(note,) if note else (),
+        notes=tuple(one for one in (note, _drawn(plain, request.frame.height)) if one),
     )
+
+
+def _drawn(plain: Candidate, n_rows: int) -> str:
+    if not 0 < plain.most_rows < n_rows:
+        return ""
+    return f"the plain baseline '{plain.name}' learns from {plain.most_rows:,} rows drawn from {n_rows:,}"
 
 
 def asked_families(request: TrainRequest) -> list[str] | None:

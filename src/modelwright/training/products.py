@@ -18,7 +18,7 @@ from modelwright.training.candidates import QUICK_FAMILIES, Candidate
 from modelwright.training.ensembling import Blend
 from modelwright.training.finishing import Part
 from modelwright.training.portfolio import LineUp
-from modelwright.training.race import ASSEMBLY_S, MEMBER_S, Entry
+from modelwright.training.race import Entry
 from modelwright.training.request import TrainRequest
 from modelwright.training.scoring import Judge
 from modelwright.training.units import UnitResult, UnitStore
@@ -154,11 +154,6 @@ def student(ensemble: Ensemble, bench: Bench, judge: Judge) -> Candidate:
         n_columns=len(bench.job.schema.features),
         n_classes=bench.n_classes,
     )
-
-
-def reserve_s(n_members: int) -> float:
-    """Seconds to read so many members back and to put them together."""
-    return ASSEMBLY_S + MEMBER_S * n_members
 
 
 def quick(entries: Sequence[Entry], judge: Judge) -> list[Entry]:

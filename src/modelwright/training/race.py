@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from modelwright.training.candidates import QUICK_FAMILIES, Candidate, expected_fit_s
 from modelwright.training.scoring import Judge
 from modelwright.training.session import Session
@@ -18,7 +20,9 @@ _BENEFIT_OF_DOUBT = 0.5
 #: guesses of fewer seconds are not compared with what was measured, and how far measurements may change guesses
 _TELLING_S = 0.1
 _PACES = (0.25, 10.0)
-#: seconds kept for assembling the model: calibration, threshold, reading states back
+#: folds of a bag that stop early and tell the others for how many rounds to learn
+SCOUTS = 2
+#: seconds kept for assembling a model: threshold, reading states back
 ASSEMBLY_S = 0.3
 #: seconds to read one member of an ensemble back, how many there will be at most, and what a fit on all rows takes
 #: compared with one on four fifths of them
@@ -50,10 +54,41 @@ class Entry:
         """The median: a worker's first unit also pays for importing its libraries."""
         return statistics.median(result.seconds for result in self.results.values()) if self.results else None
 
+    def with_rounds(self, unit: Unit) -> Unit | None:
+        """The unit as it is to be fit; None while the scouts that say for how many rounds are still out.
+
+        Early stopping holds rows back, which costs a small table more than a worse number of rounds does. So only the
+        first folds stop early, each by rows of its own learn rows, and the others learn from all of theirs for as
+        many rounds: no fold's rounds are chosen by rows that judge it.
+        """
+        scouts = self.units[:SCOUTS]
+        if unit.fold is None or unit.fold < SCOUTS or not unit.early_stopping or self.status != "waiting":
+            return unit
+        if any(scout.name not in self.results for scout in scouts):
+            return None
+        found = [rounds for scout in scouts if (rounds := self.results[scout.name].rounds) is not None]
+        if not found:
+            return unit
+        return msgspec.structs.replace(unit, rounds=round(statistics.fmean(found)), early_stopping=False)
+
     def median_rounds(self) -> int | None:
         """The middle of the rounds that early stopping kept in the folds."""
         found = sorted(result.rounds for result in self.results.values() if result.rounds is not None)
         return found[len(found) // 2] if found else None
+
+
+def _next(queue: deque[Unit], ready: Callable[[Unit], Unit | None] | None, *, waiting: bool) -> Unit | None:
+    """Take the first unit that is ready out of the queue; what nothing will ever make ready is thrown away."""
+    if ready is None:
+        return queue.popleft() if queue else None
+    for at, unit in enumerate(queue):
+        asked = ready(unit)
+        if asked is not None:
+            del queue[at]
+            return asked
+    if queue and not waiting:
+        queue.clear()
+    return None
 
 
 def enter(candidates: Iterable[Candidate], seed: int, n_folds: int) -> list[Entry]:
@@ -69,6 +104,8 @@ class Race:
     #: names of candidates among which the choice is made; trials always may win
     may_win: frozenset[str] = frozenset()
     reserve_s: float = ASSEMBLY_S
+    #: seconds for what comes after the last fit: calibration, threshold, reading states back
+    assembly_s: float = ASSEMBLY_S
     #: fold models become members of the ensemble: nothing but a quick model has to be fit again on all rows
     bagging: bool = False
     #: refits of candidates that lead for now, so that whenever the end comes the leader is finished
@@ -78,8 +115,8 @@ class Race:
     _quick_score: float | None = None
     #: fold models that an ensemble may be made of
     _members: int = 0
-    #: unit -> family, of all that were in the race so far
-    _families: dict[str, str] = field(default_factory=dict)
+    #: all units that were in the race so far, by name
+    _units: dict[str, Unit] = field(default_factory=dict)
 
     def run(self, entries: Sequence[Entry]) -> None:
         """Fit and judge every entry that time allows; afterwards each is done, failed or skipped, and says why."""
@@ -88,35 +125,43 @@ class Race:
             [unit for entry in entries for unit in entry.units],
             admit=lambda unit: self._admit(owner[unit.name]),
             heard=lambda unit: self.hear(owner[unit.name], unit),
+            ready=(lambda unit: owner[unit.name].with_rounds(unit)) if self.bagging else None,
         )
         for entry in entries:
             if entry.status == "waiting":
                 entry.status = "skipped"
                 entry.note = entry.note or ended or "not in the replayed plan"
 
-    def work(self, units: Sequence[Unit], *, admit: Callable[[Unit], bool], heard: Callable[[Unit], None]) -> str:
-        """Hand out units in order; returns why it ended early, or an empty string."""
+    def work(
+        self,
+        units: Sequence[Unit],
+        *,
+        admit: Callable[[Unit], bool],
+        heard: Callable[[Unit], None],
+        ready: Callable[[Unit], Unit | None] | None = None,
+    ) -> str:
+        """Hand out units in order, those first that are ready; returns why it ended early, or an empty string."""
         session = self.session
-        self._families.update({unit.name: unit.family for unit in units})
+        self._units.update({unit.name: unit for unit in units})
         queue, running = deque(units), set[str]()
         while queue or running:
             ended = self._over()
             if ended:
                 session.drop(ended, keep=lambda unit: unit.fold is None)
-                for unit in units:
-                    if unit.name in running and unit.name not in session.flying:
-                        heard(unit)
+                for unit in (one for one in units if one.name in running and one.name not in session.flying):
+                    heard(unit)
                 return ended
             while self._ahead and session.pool.free:
                 session.ask_early(self._ahead.pop(0))
-            while queue and session.pool.free:
-                unit = queue.popleft()
-                if not session.planned(unit) or not admit(unit):
-                    continue
-                if session.ask(unit):
-                    heard(unit)
-                else:
-                    running.add(unit.name)
+            while session.pool.free:
+                coming = _next(queue, ready, waiting=bool(running))
+                if coming is None:
+                    break
+                if session.planned(coming) and admit(coming):
+                    if session.ask(coming):
+                        heard(coming)
+                    else:
+                        running.add(coming.name)
             if running or queue:  # the queue may be waiting for a refit that was asked for early
                 for outcome in session.listen():
                     if outcome.unit.name in running:
@@ -136,7 +181,7 @@ class Race:
         if entry.status != "waiting":
             return False
         need_s, sure = self._need_s(entry)
-        left_s = self.session.left_s - ASSEMBLY_S
+        left_s = self.session.left_s - self.assembly_s
         if need_s * (1.0 if sure else _BENEFIT_OF_DOUBT) <= left_s:
             return True
         entry.status = "skipped"
@@ -145,28 +190,29 @@ class Race:
 
     def _need_s(self, entry: Entry) -> tuple[float, bool]:
         """Seconds until the entry could be judged and fit on all rows, and whether that rests on measurement."""
-        bench = self.session.bench
         usual_s = entry.usual_s
         sure = usual_s is not None
         if usual_s is None:
-            usual_s = self._pace() * expected_fit_s(entry.candidate.family, bench.frame.height, bench.frame.width)
+            usual_s = self._pace() * self._guess_s(entry.units[0])
         folds_left = len(entry.units) - len(entry.results)
         rounds_of_work = math.ceil(folds_left / max(1, self.session.pool.limit))
         return usual_s * rounds_of_work + self._refit_s(usual_s), sure
 
-    def _pace(self) -> float:
-        """How much longer fits take here than guessed: the median over families that were measured, 1 before any."""
+    def _guess_s(self, unit: Unit) -> float:
+        """What a fit was expected to take before anything was measured."""
         bench = self.session.bench
-        seconds: dict[str, list[float]] = {}
+        rows = bench.learn_rows(unit.fold).size
+        return expected_fit_s(unit.family, rows, bench.frame.width, unit.params, max(1, bench.n_classes - 1))
+
+    def _pace(self) -> float:
+        """How much longer fits take here than guessed: the median over candidates that were measured, 1 before any."""
+        ratios: dict[str, list[float]] = {}
         for name, result in self.session.results.items():
-            if (family := self._families.get(name)) is not None:
-                seconds.setdefault(family, []).append(result.seconds)
-        ratios = []
-        for family, found in seconds.items():
-            guess_s = expected_fit_s(family, bench.frame.height, bench.frame.width)
-            if guess_s >= _TELLING_S:  # what takes no time says nothing but how long imports take
-                ratios.append(statistics.median(found) / guess_s)
-        return min(_PACES[1], max(_PACES[0], statistics.median(ratios))) if ratios else 1.0
+            unit = self._units.get(name)
+            if unit is not None and (guess_s := self._guess_s(unit)) >= _TELLING_S:
+                ratios.setdefault(unit.candidate, []).append(result.seconds / guess_s)
+        found = [statistics.median(each) for each in ratios.values()]
+        return min(_PACES[1], max(_PACES[0], statistics.median(found))) if found else 1.0
 
     def _refit_s(self, usual_s: float) -> float:
         """What a fit on all rows takes, from what a fold's fit takes; of bags, only a quick one is fit again."""
@@ -213,7 +259,7 @@ class Race:
         if best is None or self.judge.better(entry.score, best[1]):
             self.session.best = (candidate.family, entry.score)
             if not self.bagging:
-                self.reserve_s = ASSEMBLY_S + self._refit_s(entry.usual_s or 0.0)
+                self.reserve_s = self.assembly_s + self._refit_s(entry.usual_s or 0.0)
             if self.session.request.replay is None and not self.bagging:
                 self._ahead.append(candidate.unit(self.session.request.seed, None, entry.median_rounds()))
 
@@ -225,7 +271,7 @@ class Race:
             self._quick_score, self._quick_s = entry.score, (entry.usual_s or 0.0) * REFIT_FACTOR
         # a student of the ensemble is fit on each fold and on all rows; it takes about as long as the quick one
         students_s = self._quick_s * (1 + math.ceil(len(entry.units) / max(1, self.session.pool.limit)))
-        self.reserve_s = ASSEMBLY_S + students_s + MEMBER_S * min(self._members, MOST_MEMBERS)
+        self.reserve_s = self.assembly_s + students_s + MEMBER_S * min(self._members, MOST_MEMBERS)
 
     def _in_order(self, entry: Entry) -> list[UnitResult]:
         return [entry.results[unit.name] for unit in entry.units]

@@ -67,6 +67,7 @@ class Unit(Noun, frozen=True, kw_only=True):
     change: Change | None = None  # what differs from the rows, columns or target of the bench
     teacher: str = ""  # digest of the targets on the bench to learn instead of the labels (`training.soft_targets`)
     recipe: Recipe = "plain"
+    most_rows: int = 0  # learn from so many rows drawn at random, where there are more; 0: from all
 
     def key(self, job: Job) -> str:
         """Content name of the result, as 32 hexadecimal digits."""
@@ -82,6 +83,8 @@ class Unit(Noun, frozen=True, kw_only=True):
             parts["change"] = [self.change, self.fold]
         if self.teacher:
             parts["teacher"] = self.teacher
+        if self.most_rows:
+            parts["most_rows"] = self.most_rows
         if self.recipe != "plain":
             parts["recipe"] = self.recipe
         return digest_of(parts).removeprefix("b3:")[:32]

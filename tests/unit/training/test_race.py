@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from modelwright.training import bench
-from modelwright.training.candidates import Candidate, expected_fit_s
+from modelwright.training.candidates import Candidate
 from modelwright.training.pool import Pool
 from modelwright.training.race import Race, enter
 from modelwright.training.scoring import judge_of
@@ -37,11 +37,11 @@ def test_a_slow_machine_is_noticed_by_the_first_real_fit(tmp_path: Path, factor:
     with Pool(folder=tmp_path, limit=1, memory_bytes=1 << 30) as pool:
         made = race(tmp_path, pool, 200_000)
         first, quick, later = enter(
-            [Candidate(name=name, family=name) for name in ("lightgbm", "linear", "catboost")], 0, 3
+            [Candidate(name=name, family=name) for name in ("lightgbm", "dummy", "catboost")], 0, 3
         )
         before, sure = made._need_s(later)
-        made._families.update({unit.name: unit.family for one in (first, quick) for unit in one.units})
-        guess_s = expected_fit_s("lightgbm", 200_000, made.session.bench.frame.width)
+        made._units.update({unit.name: unit for one in (first, quick) for unit in one.units})
+        guess_s = made._guess_s(first.units[0])
         for unit, seconds in [*((unit, factor * guess_s) for unit in first.units), (quick.units[0], 60.0)]:
             made.session.results[unit.name] = UnitResult(key="", name=unit.name, seconds=seconds, fit_s=seconds)
         after, still = made._need_s(later)

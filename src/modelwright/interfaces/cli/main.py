@@ -19,6 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     output.safe_streams()
     if arguments is None:
         _stop_on_sigterm()
+        _one_thread_per_library()
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         return _dispatch(_shared_last(given))
@@ -29,6 +30,13 @@ def main(arguments: list[str] | None = None) -> int:
         return exit_codes.OK
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last wall before the user
         return _report(error, given, None)
+
+
+def _one_thread_per_library() -> None:
+    """Numerical libraries that start a thread per core are slower by factors beside our own workers. Said before
+    numpy is imported; what a person has set stays."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 
 def _stop_on_sigterm() -> None:
