@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,9 @@ from modelwright.core.digests import canonical_json, digest, digest_file, digest
 from modelwright.core.nouns import Role
 from modelwright.training.request import TrainRequest
 from modelwright.training.units import Job
+
+#: the table of a bench, uncompressed Arrow
+TABLE = "development.arrow"
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,24 +49,19 @@ class Bench:
 def lay(request: TrainRequest, folder: Path) -> Bench:
     """Write the request's table for the workers and return the bench that this process uses."""
     import numpy as np
-    import polars as pl
 
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("worker-*.log"):
         old.unlink(missing_ok=True)
     frame = request.frame.rechunk()
-    # The old layout copies texts, so that no buffer of a larger table, with its sealed rows, comes along.
-    oldest = pl.CompatLevel.oldest()
-    frame.write_ipc(folder / "development.arrow", compression="uncompressed", compat_level=oldest)
+    if not _lend(request, folder / TABLE):
+        write_table(frame, folder / TABLE)
     if request.y is not None:
         np.save(folder / "y.npy", request.y, allow_pickle=False)
-    arrays = {
-        f"{at}-{part}": rows for at, pair in enumerate(request.folds) for part, rows in zip("lj", pair, strict=True)
-    }
-    _save_folds(folder / "folds.npz", {name: np.asarray(rows, dtype=np.int64) for name, rows in arrays.items()})
+    write_folds(request.folds, frame.height, folder / "folds.npz")
     target = "" if request.y is None else digest(np.ascontiguousarray(request.y).tobytes())
     job = Job(
-        data_digest=digest_of([digest_file(folder / "development.arrow"), target]),
+        data_digest=digest_of([digest_file(folder / TABLE), target]),
         schema=request.schema,
         features=request.features,
         task=request.task,
@@ -83,15 +83,90 @@ def read(folder: Path) -> Bench:
 
     job = msgspec.json.decode((folder / "job.json").read_bytes(), type=Job)
     target = folder / "y.npy"
-    with np.load(folder / "folds.npz", allow_pickle=False) as stored:
-        folds = [(stored[f"{at}-l"], stored[f"{at}-j"]) for at in range(len(job.fold_digests))]
     return Bench(
         job=job,
-        frame=pl.read_ipc(folder / "development.arrow"),
+        frame=pl.read_ipc(folder / TABLE),
         y=np.load(target, allow_pickle=False) if target.exists() else None,
-        folds=folds,
+        folds=read_folds(folder / "folds.npz"),
         folder=folder,
     )
+
+
+def write_table(frame: pl.DataFrame, file: Path) -> None:
+    """Write a frame so that the file holds its rows alone, in one piece; never into a file that others hold."""
+    import polars as pl
+
+    file.unlink(missing_ok=True)  # it may be another name of a finished step's file
+    # The old layout copies texts, so that no buffer of a larger table, with its sealed rows, comes along. In one piece
+    # a table is read twice and its rows are gathered three times as fast as in many.
+    oldest = pl.CompatLevel.oldest()
+    frame.write_ipc(file, compression="uncompressed", compat_level=oldest, record_batch_size=max(1, frame.height))
+
+
+def _lend(request: TrainRequest, file: Path) -> bool:
+    """Give the stored table a second name, or copy it; False where there is none of exactly these rows."""
+    import polars as pl
+
+    stored = request.stored
+    if stored is None or stored.frame is not request.frame or not stored.file.is_file():
+        return False
+    n_rows = pl.scan_ipc(stored.file).select(pl.len()).collect().item()
+    same = n_rows == request.frame.height and pl.read_ipc_schema(stored.file) == request.frame.schema
+    # Rows that a filter or a view had left behind in the buffers would make the file larger than its rows are.
+    if not same or stored.file.stat().st_size > _largest(request.frame):
+        return False
+    file.unlink(missing_ok=True)
+    try:
+        os.link(stored.file, file)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(stored.file, file)
+    return True
+
+
+def _largest(frame: pl.DataFrame) -> int:
+    """Bytes that a file of a typed frame's rows can have: 8 for a number or an offset, a bit for missing, the texts."""
+    import polars as pl
+
+    texts = frame.select(pl.col(pl.String).str.len_bytes().sum()).row(0)
+    n = frame.height
+    return int(sum(texts)) + frame.width * (8 * n + n // 8 + 4_096) + 65_536
+
+
+def write_folds(folds: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]], n_rows: int, file: Path) -> None:
+    """Write (learn, judge) positions below n_rows; learn rows that are simply all the others are not written."""
+    import numpy as np
+
+    kind = np.int32 if n_rows <= np.iinfo(np.int32).max else np.int64
+    arrays: dict[str, NDArray[Any]] = {"n": np.array([n_rows, len(folds)], dtype=np.int64)}
+    for at, (learn, judge) in enumerate(folds):
+        arrays[f"{at}-j"] = np.asarray(judge, dtype=kind)
+        if not np.array_equal(learn, _others(judge, n_rows)):
+            arrays[f"{at}-l"] = np.asarray(learn, dtype=kind)
+    save: Any = np.savez  # its keywords are names of arrays, which its type does not say
+    save(file, **arrays)
+
+
+def read_folds(file: Path) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """What `write_folds` has written."""
+    import numpy as np
+
+    found = []
+    with np.load(file, allow_pickle=False) as stored:
+        n_rows, count = (int(one) for one in stored["n"])
+        for at in range(count):
+            judge = stored[f"{at}-j"].astype(np.int64)
+            learn = stored[f"{at}-l"].astype(np.int64) if f"{at}-l" in stored else _others(judge, n_rows)
+            found.append((learn, judge))
+    return found
+
+
+def _others(rows: NDArray[np.int64], n_rows: int) -> NDArray[np.int64]:
+    """All positions below n_rows but these, ascending."""
+    import numpy as np
+
+    rest = np.ones(n_rows, dtype=bool)
+    rest[rows] = False
+    return np.flatnonzero(rest)
 
 
 def goes_forward(request: TrainRequest) -> bool:
@@ -121,10 +196,3 @@ def _rows_digest(learn: NDArray[np.int64], judge: NDArray[np.int64]) -> str:
 
     parts = [np.ascontiguousarray(rows, dtype=np.int64).tobytes() for rows in (learn, judge)]
     return digest_of([digest(part) for part in parts])
-
-
-def _save_folds(file: Path, arrays: dict[str, NDArray[Any]]) -> None:
-    import numpy as np
-
-    save: Any = np.savez  # its keywords are names of arrays, which its type does not say
-    save(file, **arrays)

@@ -32,6 +32,14 @@ class TrainProgress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A file that `training.bench.write_table` wrote of exactly this frame, and that nobody writes into any more."""
+
+    file: Path
+    frame: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainRequest:
     """Everything that determines the result, and the few things that only bound the effort.
 
@@ -45,6 +53,7 @@ class TrainRequest:
     task: Task
     metric: str  # canonical name; ignored without a target
     cache: Path  # finished units live here, so that a killed run resumes
+    stored: Stored | None = None  # `frame` as a file, so that workers need no other; of another frame, it is ignored
     y: NDArray[Any] | None = None
     classes: tuple[str, ...] = ()
     positive: str | None = None

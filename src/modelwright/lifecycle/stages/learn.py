@@ -106,12 +106,13 @@ def write(folder: Path, partition: Partition, order: LearnOrder, context: Contex
 def request_of(partition: Partition, order: LearnOrder, context: Context) -> TrainRequest:
     """What training is asked; what proofs will take is taken out of its time."""
     from modelwright.training.capacity import memory_bytes
-    from modelwright.training.request import TrainRequest
+    from modelwright.training.request import Stored, TrainRequest
 
     spec = order.spec
     share = proof_share(spec, order.problem)
     return TrainRequest(
         frame=partition.frame,
+        stored=Stored(file=partition.file, frame=partition.frame),
         schema=partition.schema,
         task=order.problem.task,
         metric=order.metric,

@@ -35,6 +35,8 @@ class Partition:
     """The development rows (train and val); the test rows are in `sealed`, which only `evaluate` opens."""
 
     frame: pl.DataFrame
+    #: where `frame` lies as a file
+    file: Path
     y: NDArray[Any] | None
     #: 0 = train, 1 = val, by row of `frame`
     part: NDArray[np.int8]
@@ -63,26 +65,22 @@ def parts(prepared: Prepared, spec: Spec, base_dir: Path) -> dict[str, str]:
 
 def write(folder: Path, prepared: Prepared, division: Division) -> None:
     import numpy as np
-    import polars as pl
 
     from modelwright.core.digests import digest, digest_of
     from modelwright.data.sealed import seal
+    from modelwright.training.bench import TABLE, write_folds, write_table
 
     split, folds = division.split, division.folds
     development = np.sort(np.concatenate([split.train, split.val]))
     position = np.full(prepared.dataset.n_rows, -1, dtype=np.int64)
     position[development] = np.arange(development.size)
     kept = prepared.dataset.take(development)
-    # The old layout copies texts; views would bring along the buffers of all rows, sealed ones included.
-    kept.frame.write_ipc(folder / "development.arrow", compat_level=pl.CompatLevel.oldest())
+    write_table(kept.frame, folder / TABLE)
     if prepared.y is not None:
         np.save(folder / "y.npy", prepared.y[development])
     np.save(folder / "part.npy", np.isin(development, split.val).astype(np.int8))
     pairs = [(position[learn], position[judge]) for learn, judge in folds]
-    pl.DataFrame(
-        {"learn": [learn.tolist() for learn, _ in pairs], "judge": [judge.tolist() for _, judge in pairs]},
-        schema={"learn": pl.List(pl.Int64), "judge": pl.List(pl.Int64)},
-    ).write_ipc(folder / "folds.arrow")
+    write_folds(pairs, development.size, folder / "folds.npz")
     seal(prepared.dataset, prepared.y, split.test, folder / _SEALED)
     dataset = prepared.dataset
     sealed = digest_of([dataset.digest, dataset.n_rows, digest(np.sort(split.test).astype(np.int64).tobytes())])
@@ -94,18 +92,16 @@ def read(folder: Path) -> Partition:
     import numpy as np
     import polars as pl
 
+    from modelwright.training.bench import TABLE, read_folds
+
     facts = msgspec.json.decode((folder / "facts.json").read_bytes(), type=_Facts)
-    pairs = pl.read_ipc(folder / "folds.arrow")
-    folds = [
-        (row[0].to_numpy().astype(np.int64), row[1].to_numpy().astype(np.int64))
-        for row in zip(pairs["learn"], pairs["judge"], strict=True)
-    ]
     target = folder / "y.npy"
     return Partition(
-        frame=pl.read_ipc(folder / "development.arrow"),
+        frame=pl.read_ipc(folder / TABLE),
+        file=folder / TABLE,
         y=np.load(target, allow_pickle=False) if target.exists() else None,
         part=np.load(folder / "part.npy", allow_pickle=False),
-        folds=folds,
+        folds=read_folds(folder / "folds.npz"),
         schema=facts.schema,
         summary=facts.summary,
         data_digest=facts.data_digest,
