@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import cached_property, partial
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ from modelwright.core.nouns import ColumnType, Noun
 from modelwright.core.ports import FitContext, FittedTransformer, GraphBuilder, GraphedTransformer, RowApplied
 from modelwright.core.tables import Matrix
 from modelwright.features import resolving
+from modelwright.features.decoded import Decoded, Reads, bound, keys_of
 from modelwright.features.deriving import CrossMaker, CustomMaker, DerivedMaker, Maker, restore_maker
 from modelwright.features.encoding import Folds, encode
 from modelwright.features.graphs import Overlay, concat, unsupported
@@ -51,6 +52,10 @@ class FittedFeatures:
         #: for each matrix column the raw input columns it is made of; several for crosses, windows and the like
         self.sources = _sources(self.columns, makers, steps)
 
+    @cached_property
+    def _keys(self) -> dict[str, Hashable]:
+        return keys_of(self._types, self._makers)
+
     @property
     def hooks(self) -> tuple[str, ...]:
         """Functions of the user's own that `transform` would call."""
@@ -61,13 +66,18 @@ class FittedFeatures:
         """The type of each column in `columns`."""
         return dict(self._types)
 
-    def transform(self, frame: pl.DataFrame) -> Matrix:
+    def transform(self, frame: pl.DataFrame, decoded: Decoded | None = None) -> Matrix:
         """Rows of any table that has `columns`; order and further columns do not matter.
 
+        decoded: what other feature sets have read of this very frame, to be shared with those that follow.
         Raises ModelError `model.missing_column`. Unreadable, unseen and infinite values have an answer each.
         """
-        table = _extend(_bind(frame, self._types), self._makers)
-        blocks = [step.fitted.apply(table) for step in self._steps]
+        decoded = Decoded() if decoded is None else decoded
+        cells = bound(frame, self._types, self._makers, self._keys, decoded, lambda name: _missing(name, frame.columns))
+        blocks = [
+            step.fitted.read(cells) if isinstance(step.fitted, Reads) else step.fitted.apply(cells.frame(step.columns))
+            for step in self._steps
+        ]
         return self._matrix(blocks, frame.height)
 
     def _matrix(self, blocks: list[NDArray[np.float64]], n_rows: int) -> Matrix:
@@ -276,12 +286,6 @@ def _bind(frame: pl.DataFrame, types: Mapping[str, ColumnType]) -> pl.DataFrame:
         if name not in have:
             raise _missing(name, frame.columns)
     return pl.DataFrame([stored(frame[name], kind) for name, kind in types.items()])
-
-
-def _extend(table: pl.DataFrame, makers: Sequence[Maker]) -> pl.DataFrame:
-    for maker in makers:
-        table = table.with_columns(maker.extend(table))
-    return table
 
 
 def _missing(name: str, known: Sequence[str]) -> ModelError:

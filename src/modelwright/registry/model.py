@@ -82,12 +82,14 @@ class Model:
 
     def predict(self, frame: pl.DataFrame) -> Predictions:
         """Answer for each row of a conformed frame (`core.tables.Dataset`): the training path, vectorised."""
+        from modelwright.features.decoded import Decoded
+
         matrices: dict[int, NDArray[np.float64]] = {}
-        outputs = []
+        decoded, outputs = Decoded(), []
         for member in self.members:
             known = matrices.get(id(member.features))
             if known is None:
-                known = matrices[id(member.features)] = member.features.transform(frame).values
+                known = matrices[id(member.features)] = member.features.transform(frame, decoded).values
             outputs.append(np.asarray(member.fitted.predict(known), dtype=np.float64))
         return self.finish(weighted(outputs, self.weights))
 

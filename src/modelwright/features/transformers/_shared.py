@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from modelwright.core.errors import ModelError
 from modelwright.core.nouns import ColumnType
 from modelwright.core.ports import GraphBuilder
+from modelwright.features.decoded import Cells
 from modelwright.features.graphs import concat, gather
-from modelwright.features.values import positions, words
+from modelwright.features.values import words
 
 if TYPE_CHECKING:
     import polars as pl
@@ -172,11 +173,14 @@ class Tabled:
         self.sources = tuple(table.column for table in tables for _ in table.names)
 
     def apply(self, frame: pl.DataFrame) -> NDArray[np.float64]:
-        out = np.empty((frame.height, len(self.names)), dtype=np.float64)
+        return self.read(Cells.of(frame))
+
+    def read(self, cells: Cells, /) -> NDArray[np.float64]:
+        out = np.empty((cells.height, len(self.names)), dtype=np.float64)
         start = 0
         for table in self._tables:
             end = start + len(table.names)
-            out[:, start:end] = table.rows[positions(frame[table.column], table.keys, len(table.keys))]
+            out[:, start:end] = table.rows[cells.positions(table.column, table.keys, len(table.keys))]
             start = end
         return out
 

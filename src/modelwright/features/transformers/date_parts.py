@@ -15,6 +15,7 @@ from modelwright.core.nouns import ColumnType
 from modelwright.core.ports import FitContext, FittedTransformer, GraphBuilder, Params, Transformer
 from modelwright.features import calendar
 from modelwright.features import values as cells
+from modelwright.features.decoded import Cells
 from modelwright.features.graphs import concat, scalar
 from modelwright.features.transformers import _shared
 
@@ -61,9 +62,12 @@ class _Fitted:
         self.sources = tuple(column.name for column in state.columns for _ in _names(column))
 
     def apply(self, frame: pl.DataFrame) -> NDArray[np.float64]:
-        blocks = [np.empty((frame.height, 0))]
+        return self.read(Cells.of(frame))
+
+    def read(self, table: Cells, /) -> NDArray[np.float64]:
+        blocks = [np.empty((table.height, 0))]
         for column in self._state.columns:
-            blocks.extend(_block(cells.moments(frame[column.name]), column))
+            blocks.extend(_block(cells.moments(table[column.name]), column))
         return self._state.finish.apply(np.hstack(blocks))
 
     def state(self) -> dict[str, Any]:

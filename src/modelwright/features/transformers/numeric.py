@@ -15,6 +15,7 @@ import numpy as np
 from modelwright.core.nouns import ColumnType
 from modelwright.core.ports import FitContext, FittedTransformer, GraphBuilder, Params, Transformer
 from modelwright.features import values as cells
+from modelwright.features.decoded import Cells
 from modelwright.features.graphs import concat, number_column
 from modelwright.features.transformers import _shared
 
@@ -42,7 +43,10 @@ class _Fitted:
         self.sources = (*state.columns, *(state.columns[at] for at in state.flagged))
 
     def apply(self, frame: pl.DataFrame) -> NDArray[np.float64]:
-        values = cells.numbers(frame, self._state.columns)
+        return self.read(Cells.of(frame))
+
+    def read(self, table: Cells, /) -> NDArray[np.float64]:
+        values = table.numbers(self._state.columns)
         flags = np.isnan(values[:, list(self._state.flagged)]).astype(np.float64)
         values = self._state.finish.apply(values)
         return np.hstack([values, flags]) if self._state.flagged else values

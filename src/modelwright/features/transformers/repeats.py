@@ -15,6 +15,7 @@ from msgspec import Meta
 from modelwright.core.nouns import ColumnType
 from modelwright.core.ports import FitContext, FittedTransformer, GraphBuilder, Params, Transformer
 from modelwright.features import values as cells
+from modelwright.features.decoded import Cells
 from modelwright.features.graphs import concat, number_column, scalar
 from modelwright.features.transformers import _shared
 
@@ -65,7 +66,10 @@ class _Fitted:
         self._rows = [np.array([*column.rows, _ONCE], dtype=np.float64) for column in state.columns]
 
     def apply(self, frame: pl.DataFrame) -> NDArray[np.float64]:
-        found = cells.numbers(frame, self.sources)
+        return self.read(Cells.of(frame))
+
+    def read(self, table: Cells, /) -> NDArray[np.float64]:
+        found = table.numbers(self.sources)
         for position, column in enumerate(self._state.columns):
             known, values = self._values[position], found[:, position]
             at = np.searchsorted(known, values)

@@ -18,6 +18,7 @@ from msgspec import Meta
 
 from modelwright.core.nouns import ColumnType
 from modelwright.core.ports import FitContext, FittedTransformer, GraphBuilder, Params, Transformer
+from modelwright.features.decoded import Cells
 from modelwright.features.graphs import unsupported
 from modelwright.features.transformers import _shared
 from modelwright.features.values import words
@@ -89,7 +90,10 @@ class _Fitted:
         self.sources = tuple(c.name for c in state.columns for _ in range(len(c.terms) + 1))
 
     def apply(self, frame: pl.DataFrame) -> NDArray[np.float64]:
-        blocks = [self._block(words(frame[column.name]), column) for column in self._state.columns]
+        return self.read(Cells.of(frame))
+
+    def read(self, cells: Cells, /) -> NDArray[np.float64]:
+        blocks = [self._block(words(cells[column.name]), column) for column in self._state.columns]
         return blocks[0] if len(blocks) == 1 else np.hstack(blocks)
 
     def _block(self, series: pl.Series, column: _Column) -> NDArray[np.float64]:
