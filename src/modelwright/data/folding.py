@@ -18,6 +18,8 @@ from modelwright.data.units import Rows, duplicate_units, group_units
 from modelwright.spec.model import Spec
 
 Folds = list[tuple[Rows, Rows]]
+#: where the file does not say how many
+FOLDS = 5
 _FOLLOWS = {"random": "kfold", "stratified": "stratified", "group": "group", "time": "time", "group_time": "time"}
 
 
@@ -44,7 +46,7 @@ def make_folds(split: Split, dataset: Dataset, spec: Spec, y: NDArray[Any] | Non
         found = []
         for repeat in range(cv.repeats):
             random = np.random.default_rng(child_seed(seed, "folds", repeat))
-            found += _drawn(kind, part, None if y is None else y[rows], cv.folds, random)
+            found += _drawn(kind, part, None if y is None else y[rows], cv.folds or FOLDS, random)
     return [(rows[learn], rows[judge]) for learn, judge in found]
 
 
@@ -85,7 +87,7 @@ def _time_folds(split: Split, part: Dataset, spec: Spec) -> Folds:
 
     With a group as well, rows of the judged groups are taken out of the learning side.
     """
-    k = spec.evaluation.cv.folds
+    k = spec.evaluation.cv.folds or FOLDS
     line = timeline(part, [])
     known = np.flatnonzero(line.known)
     ranks = _in_order(line.ranks[known])

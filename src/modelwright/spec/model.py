@@ -153,7 +153,10 @@ class CvSpec(Section, frozen=True, kw_only=True):
         Literal["auto", "holdout", "kfold", "stratified", "group", "time"],
         Meta(description="how candidates are compared; auto follows the split"),
     ] = "auto"
-    folds: Annotated[int, Meta(ge=2, le=50)] = 5
+    folds: Annotated[
+        Annotated[int, Meta(ge=2, le=50)] | None,
+        Meta(description="unless said 5, of which fewer judge where rows are many and seconds few"),
+    ] = None
     repeats: Annotated[int, Meta(ge=1, le=100)] = 1
     nested: Annotated[bool, Meta(description="an outer loop around tuning, to estimate the whole procedure")] = False
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
+    #: (learn, judge) row positions
+    Folds = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
@@ -146,7 +149,7 @@ def write_folds(folds: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]], n_
     save(file, **arrays)
 
 
-def read_folds(file: Path) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+def read_folds(file: Path) -> Folds:
     """What `write_folds` has written."""
     import numpy as np
 

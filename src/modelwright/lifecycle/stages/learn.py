@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from modelwright.registry.model import Model
+    from modelwright.training.bench import Folds
     from modelwright.training.request import Trained, TrainProgress, TrainRequest
 
 #: begins the names of proofs in a run's plan
@@ -99,7 +100,7 @@ def write(folder: Path, partition: Partition, order: LearnOrder, context: Contex
     from modelwright.training.engine import train
 
     trained = train(request_of(partition, order, context))
-    _store(folder, trained)
+    _store(folder, replace(trained, notes=(*trained.notes, *_fewer_folds_note(partition, order.spec))))
     return not trained.interrupted
 
 
@@ -120,7 +121,7 @@ def request_of(partition: Partition, order: LearnOrder, context: Context) -> Tra
         y=partition.y,
         classes=order.classes,
         positive=order.problem.positive,
-        folds=partition.folds,
+        folds=folds_of(partition, spec),
         features=spec.features,
         model=spec.model,
         tuning=spec.tuning,
@@ -137,6 +138,35 @@ def request_of(partition: Partition, order: LearnOrder, context: Context) -> Tra
         replay=None if order.replay is None else tuple(one for one in order.replay if not one.startswith(PROOF)),
         progress=lambda event: context.progress(shown(event, order.metric)),
     )
+
+
+def folds_of(partition: Partition, spec: Spec) -> Folds:
+    """The folds that training and proofs judge on: all, or fewer where rows are many and seconds few.
+
+    What the file says of `evaluation.cv` is always done. Folds that go forward in time are kept from the last, which
+    learns from most rows.
+    """
+    from modelwright.spec.model import CvSpec
+    from modelwright.training.capacity import folds_for
+
+    if partition.y is None or spec.evaluation.cv != CvSpec():
+        return partition.folds
+    count = folds_for(partition.frame.height, spec.training.budget_s, len(partition.folds))
+    return partition.folds[-count:] if partition.summary.kind in ("time", "group_time") else partition.folds[:count]
+
+
+def _fewer_folds_note(partition: Partition, spec: Spec) -> list[str]:
+    kept, whole = folds_of(partition, spec), len(partition.folds)
+    if len(kept) == whole:
+        return []
+    n_rows = partition.frame.height
+    judged = sum(rows.size for _, rows in kept)
+    said = (
+        f"judged on {len(kept)} of {whole} folds: {judged:,} of {n_rows:,} rows are enough to tell models apart, and "
+        f"{spec.training.budget_s:g} seconds are few for all; training.budget_s from {-(-n_rows // 1_000):,} judges on "
+        f"all of them, and so does evaluation.cv.folds: {whole}"
+    )
+    return [said]
 
 
 def proof_share(spec: Spec, problem: Problem) -> float:
