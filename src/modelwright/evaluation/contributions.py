@@ -8,28 +8,31 @@ from numpy.typing import NDArray
 
 from modelwright.core.ports import Contributing
 from modelwright.evaluation.explain import ModelLike
+from modelwright.features.decoded import Decoded
 
 _ROWS = 500
 #: the parts of a row and its base must lead to the model's own answer to this precision
 _TOLERANCE = 1e-4
 
 
-def contributions(model: ModelLike, frame: pl.DataFrame) -> dict[str, float]:
-    """Column -> mean |contribution| over at most 500 rows, largest first, in margin space (log-odds for classifiers).
+def contributions(model: ModelLike, frame: pl.DataFrame, max_rows: int = _ROWS) -> dict[str, float]:
+    """Column -> mean |contribution| over at most `max_rows` rows, largest first, in margin space.
 
-    Contributions of encoded columns are added up within a row before the absolute value is taken, so that a category
-    whose codes cancel out counts as little as it does. Several classes: the mean over classes. Empty for models that
-    have no contributions of their own. Source: Lundberg et al. (2020), Nature Machine Intelligence 2.
+    That is log-odds for classifiers. Contributions of encoded columns are added up within a row before the absolute
+    value is taken, so that a category whose codes cancel out counts as little as it does. Several classes: the mean
+    over classes. Empty for models that have no contributions of their own. Source: Lundberg et al. (2020), Nature
+    Machine Intelligence 2.
     """
     members = list(model.members)
     if frame.height == 0 or not all(isinstance(member.fitted, Contributing) for member in members):
         return {}
-    part = frame[np.unique(np.linspace(0, frame.height - 1, min(_ROWS, frame.height)).astype(np.int64))]
+    part = frame[np.unique(np.linspace(0, frame.height - 1, min(max_rows, frame.height)).astype(np.int64))]
     names = [field.name for field in model.signature.inputs]
     total = sum(float(member.weight) for member in members)
     summed: NDArray[np.float64] | None = None
+    decoded = Decoded()
     for member in members:
-        matrix = member.features.transform(part)
+        matrix = member.features.transform(part, decoded)
         parts = np.asarray(member.fitted.contributions(matrix.values), dtype=np.float64)
         cube = parts[:, None, :] if parts.ndim == 2 else parts
         if not np.isfinite(cube).all():

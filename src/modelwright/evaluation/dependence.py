@@ -19,16 +19,21 @@ _POINTS = 15
 
 
 def dependence(
-    predict: Callable[[pl.DataFrame], Predictions], frame: pl.DataFrame, signature: Signature, columns: Sequence[str]
+    predict: Callable[[pl.DataFrame], Predictions],
+    frame: pl.DataFrame,
+    signature: Signature,
+    columns: Sequence[str],
+    max_rows: int = _ROWS,
 ) -> tuple[Dependence, ...]:
-    """The mean answer as one column is set to each of a grid of values, and its 10th and 90th percentile over rows.
+    """The mean answer as one column is set to each of a grid of values, and its 10th and 90th percentile over rows,
+    of which at most `max_rows` are asked, evenly spaced.
 
     Sources: Friedman (2001), Annals of Statistics 29; Goldstein et al. (2015), JCGS 24, for the spread over rows.
     Two classes: the positive one's probability; more: that of the class answered most often.
     """
     if frame.height == 0:
         return ()
-    part = frame[np.unique(np.linspace(0, frame.height - 1, min(_ROWS, frame.height)).astype(np.int64))]
+    part = frame[np.unique(np.linspace(0, frame.height - 1, min(max_rows, frame.height)).astype(np.int64))]
     before = predict(part)
     position = _position(before)
     label = before.classes[position] if before.classes and before.probabilities is not None else ""

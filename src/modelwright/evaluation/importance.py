@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +16,6 @@ from modelwright.evaluation import catalog
 from modelwright.evaluation.scores import task_of
 
 _REPEATS = 5
-_MAX_SECONDS = 20.0
 
 
 def permutation(
@@ -28,14 +26,15 @@ def permutation(
     *,
     seed: int,
     max_rows: int = 5000,
-    max_seconds: float = _MAX_SECONDS,
+    repeats: int = _REPEATS,
+    by_row: bool = False,
 ) -> tuple[Importance, ...]:
     """Permutation importance of raw input columns, most important first.
 
     Source: Breiman (2001), Machine Learning 45; Fisher, Rudin and Dominici (2019), JMLR 20. Derived and encoded
     columns move with their raw column. Columns that carry the same information share it and may all look weak.
-    low and high: the range over 5 shuffles, widened to two standard errors. Past `max_seconds` the remaining columns
-    get one shuffle and no interval.
+    low and high: the range over the shuffles, widened to two standard errors; none after a single one. by_row: an
+    answer depends on its own row alone, so that only rows to which the shuffle gives another value are asked again.
     """
     rows = _sample(dataset.n_rows, max_rows, seed)
     frame, truth = dataset.frame[rows], y[rows]
@@ -46,20 +45,39 @@ def permutation(
     _, judge = catalog.resolve(metric, task_of(whole))
     sign = 1.0 if judge.greater_is_better else -1.0
     base = judge.score(truth, whole)
-    deadline = time.monotonic() + max_seconds
     found = []
     for column in columns:
         if frame[column].n_unique() < 2:
             found.append(Importance(column=column, value=0.0, low=0.0, high=0.0))
             continue
-        repeats = _REPEATS if time.monotonic() < deadline else 1
         falls = []
         for repeat in range(repeats):
             order = np.random.default_rng(child_seed(seed, column, repeat)).permutation(frame.height)
-            shuffled = frame.with_columns(frame[column][order].alias(column))
-            falls.append(sign * (base - judge.score(truth, predict(shuffled))))
+            shuffled = frame[column][order].alias(column)
+            moved = np.flatnonzero(frame[column].ne_missing(shuffled).to_numpy()) if by_row else None
+            if moved is None or moved.size == frame.height:
+                answers = predict(frame.with_columns(shuffled))
+            else:
+                answers = _replaced(whole, moved, predict(frame[moved].with_columns(shuffled[moved])))
+            falls.append(sign * (base - judge.score(truth, answers)))
         found.append(_summarise(column, np.array(falls)))
     return tuple(sorted(found, key=lambda one: (-one.value, one.column)))
+
+
+def _replaced(whole: Predictions, rows: NDArray[np.int64], fresh: Predictions) -> Predictions:
+    def put(old: NDArray[Any] | None, new: NDArray[Any] | None) -> NDArray[Any] | None:
+        if old is None or new is None:
+            return None
+        both = old.copy()
+        both[rows] = new
+        return both
+
+    return Predictions(
+        classes=whole.classes,
+        probabilities=put(whole.probabilities, fresh.probabilities),
+        labels=put(whole.labels, fresh.labels),
+        values=put(whole.values, fresh.values),
+    )
 
 
 def _sample(n: int, max_rows: int, seed: int) -> NDArray[np.int64]:

@@ -62,6 +62,11 @@ class FittedFeatures:
         return tuple(maker.hook for maker in self._makers if isinstance(maker, CustomMaker))
 
     @property
+    def by_row(self) -> bool:
+        """Whether a row is transformed by itself, whatever the rows around it."""
+        return all(maker.kind not in ("window", "custom") for maker in self._makers)
+
+    @property
     def types(self) -> dict[str, ColumnType]:
         """The type of each column in `columns`."""
         return dict(self._types)

@@ -80,6 +80,11 @@ class Model:
         names = [name for member in self.members for name in (*member.features.hooks, member.family)]
         return tuple(sorted({name for name in names if ":" in name}))
 
+    @property
+    def by_row(self) -> bool:
+        """Whether an answer depends on its own row alone: windows and the user's own functions may look at others."""
+        return all(member.features.by_row for member in self.members)
+
     def predict(self, frame: pl.DataFrame) -> Predictions:
         """Answer for each row of a conformed frame (`core.tables.Dataset`): the training path, vectorised."""
         from modelwright.features.decoded import Decoded

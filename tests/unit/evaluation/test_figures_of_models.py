@@ -129,14 +129,29 @@ def test_importance_ranks_what_the_truth_uses(family: str) -> None:
     assert found != permutation(fitted(family).predict, data, table.y, "roc_auc", seed=4)
 
 
-def test_importance_of_a_constant_column_is_nothing_and_time_is_kept() -> None:
+def test_rows_that_a_shuffle_leaves_as_they_are_need_not_be_asked_again() -> None:
+    table = churn()
+    data, model = dataset(table), fitted("lightgbm")
+    asked: list[int] = []
+
+    def predict(frame: pl.DataFrame) -> Predictions:
+        asked.append(frame.height)
+        return model.predict(frame)
+
+    whole = permutation(predict, data, table.y, "roc_auc", seed=3)
+    every = sum(asked)
+    asked.clear()
+    assert permutation(predict, data, table.y, "roc_auc", seed=3, by_row=True) == whole
+    assert sum(asked) < every
+
+
+def test_importance_of_a_constant_column_is_nothing_and_one_shuffle_has_no_interval() -> None:
     table = churn()
     constant = table.frame.with_columns(flat=pl.lit(0.0))
     data = dataset(table)
     data = type(data)(frame=constant, schema=data.schema, digest="b3:flat")
     found = {
-        one.column: one
-        for one in permutation(fitted("logistic").predict, data, table.y, "log_loss", seed=0, max_seconds=0.0)
+        one.column: one for one in permutation(fitted("logistic").predict, data, table.y, "log_loss", seed=0, repeats=1)
     }
     assert (found["flat"].value, found["flat"].low, found["flat"].high) == (0.0, 0.0, 0.0)
     assert found["tenure"].value > 0  # log loss is better when less, importance is more when it matters

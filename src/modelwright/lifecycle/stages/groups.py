@@ -104,6 +104,7 @@ def robustness(opened: Opened) -> tuple[Robustness, ...]:
         signature=opened.learned.model.signature,
         important=important(opened),
         metric=opened.metric,
+        max_rows=opened.effort.disturbed,
     )
     return robustness(sample, seed=opened.seed, level=opened.level)
 
@@ -121,13 +122,13 @@ def dependence(opened: Opened) -> tuple[Dependence, ...]:
     from modelwright.evaluation.dependence import dependence
 
     model = opened.learned.model
-    return dependence(model.predict, opened.sealed.frame, model.signature, important(opened))
+    return dependence(model.predict, opened.sealed.frame, model.signature, important(opened), opened.effort.grids)
 
 
 def contributions(opened: Opened) -> dict[str, float]:
     from modelwright.evaluation.contributions import contributions
 
-    return contributions(opened.learned.model, opened.sealed.frame)
+    return contributions(opened.learned.model, opened.sealed.frame, opened.effort.explained)
 
 
 def worst_rows(opened: Opened) -> tuple[WorstRow, ...]:

@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
-#: rows beyond which a permutation importance is estimated on a sample
-_IMPORTANCE_ROWS = 5_000
-
 
 def parts(
     partition_output: str, learn_output: str, spec: Spec, base_dir: Path, champion: Champion | None = None
@@ -116,9 +113,10 @@ def _products(
     if learned.fast is None:
         return (best,)
     test = float(order.scorer.score(y_test, learned.fast.predict(sealed.frame)))
-    kept = None
-    if {"best", "fast", "plain"} <= set(scores) and scores["best"] != scores["plain"]:
-        kept = (scores["fast"] - scores["plain"]) / (scores["best"] - scores["plain"])
+    plain = [found[order.metric].value for name, found in report.baselines.items() if name != "dummy"]
+    gain = report.primary.value - plain[0] if plain else 0.0
+    better = gain > 0 if report.greater_is_better else gain < 0
+    kept = (test - plain[0]) / gain if better else None
     family = learned.fast.members[0].family
     return (best, ProductRecord(name="fast", family=family, oof=scores.get("fast"), test=test, kept=kept))
 
@@ -129,6 +127,7 @@ def _judge_with_target(
     from modelwright.evaluation.catalog import default_metrics
     from modelwright.evaluation.comparison import compare
     from modelwright.evaluation.curves import curves
+    from modelwright.evaluation.effort import effort
     from modelwright.evaluation.importance import permutation
     from modelwright.evaluation.scores import estimate
     from modelwright.evaluation.slices import slices
@@ -145,6 +144,7 @@ def _judge_with_target(
         return estimate(y, predictions, names, level=level, seed=seed, clusters=clusters)
 
     predicted = learned.model.predict(sealed.frame)
+    tried = effort(learned.model, sealed.frame)
     assert partition.y is not None
     metrics = {"train": scores(partition.y, learned.model.predict(partition.frame), known)}
     if learned.oof_rows.size:
@@ -173,14 +173,21 @@ def _judge_with_target(
         comparisons=tuple(comparisons),
         slices=slices(sealed, y_test, predicted, order.metric, settings.slices, level=level, seed=seed),
         importances=permutation(
-            learned.model.predict, sealed, y_test, order.metric, seed=seed, max_rows=_IMPORTANCE_ROWS
+            learned.model.predict,
+            sealed,
+            y_test,
+            order.metric,
+            seed=seed,
+            max_rows=tried.permuted,
+            repeats=tried.repeats,
+            by_row=learned.model.by_row,
         ),
         looks=looks,
         goal=settings.threshold,
         n_rows={**partition.summary.rows, "test": sealed.n_rows},
         decision_threshold=learned.model.decision_threshold,
         curves=curves(y_test, predicted, task),
-        notes=learned.facts.notes,
+        notes=(*learned.facts.notes, *filter(None, [tried.note(sealed.n_rows, len(learned.model.members))])),
     )
     opened_rows = Opened(
         partition=partition,
@@ -192,6 +199,7 @@ def _judge_with_target(
         y=y_test,
         predicted=predicted,
         importances=report.importances,
+        effort=tried,
     )
     return report, _with_champion(measure(opened_rows), opened_rows, order, looks)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from modelwright.core.report import Importance
 from modelwright.core.run import Problem
 from modelwright.core.tables import Dataset, Predictions
+from modelwright.evaluation.effort import Effort
 from modelwright.spec.model import Spec
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Opened:
     y: NDArray[Any]
     predicted: Predictions
     importances: tuple[Importance, ...] = ()
+    effort: Effort = field(default_factory=Effort)
 
     @property
     def seed(self) -> int:
