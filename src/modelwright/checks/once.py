@@ -26,6 +26,14 @@ def once(dataset: Dataset, key: Hashable, make: Callable[[], _Made]) -> _Made:
     return made
 
 
+def forget() -> None:
+    """Let go of the last table and of what is known of it, so that its memory can be used for something else."""
+    from modelwright.checks import strengths
+
+    _last.clear()
+    strengths.forget()
+
+
 def row_keys(dataset: Dataset, names: list[str]) -> pl.Series:
     """A hash of each row (uint64), equal where rows agree in all these columns."""
     return once(dataset, ("row_keys", *names), lambda: dataset.frame.select(names).hash_rows())

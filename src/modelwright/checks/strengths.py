@@ -151,6 +151,11 @@ class Strengths:
 _last: list[tuple[Dataset, Any, Strengths | None]] = []
 
 
+def forget() -> None:
+    """See `once.forget`."""
+    _last.clear()
+
+
 def strengths(evidence: DataEvidence) -> Strengths | None:
     """Measured once per table and split; None without a target, features or enough rows (60, and 8 of each class)."""
     dataset = evidence.dataset

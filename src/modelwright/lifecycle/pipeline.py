@@ -29,7 +29,7 @@ from modelwright.lifecycle.environment import (
     plugins_digest,
 )
 from modelwright.lifecycle.operation import Context, Progress
-from modelwright.lifecycle.prepare import Division, Prepared, divide, prepare
+from modelwright.lifecycle.prepare import Prepared, Rows, divide, notes_of, prepare
 from modelwright.lifecycle.reviewing import since_last
 from modelwright.lifecycle.run_folder import write_documents
 from modelwright.lifecycle.stages import conclude, examine, judge, learn, package, partition, prove
@@ -98,26 +98,31 @@ def _execute(order: Order, context: Context) -> RunRecord:
 
     started = time.monotonic()
     context.progress(Progress(step="data", message=f"reading {order.spec.data.source}"))
+    rows = _rows(order)  # nobody else may hold the table: it is let go of before training
+    with charged(order.spec.evaluation.cost, rows.prepared.classes), held(order.spec.place):
+        return _prepared(order, context, rows, started)
+
+
+def _rows(order: Order) -> Rows:
     prepared = prepare(order.spec, order.base_dir)
-    with charged(order.spec.evaluation.cost, prepared.classes), held(order.spec.place):
-        return _prepared(order, context, prepared, started)
+    return Rows(prepared=prepared, division=divide(prepared, order.spec, order.base_dir))
 
 
-def _prepared(order: Order, context: Context, prepared: Prepared, started: float) -> RunRecord:
+def _prepared(order: Order, context: Context, rows: Rows, started: float) -> RunRecord:
     from modelwright.evaluation.catalog import resolve
 
-    metric, scorer = resolve(order.spec.evaluation.metric or prepared.problem.metric, prepared.problem.task)
-    division = divide(prepared, order.spec, order.base_dir)
+    problem = rows.prepared.problem
+    metric, scorer = resolve(order.spec.evaluation.metric or problem.metric, problem.task)
     read_s = round(time.monotonic() - started, 4)
 
     workspace = Workspace(context.workspace, actor=context.actor, clock=context.clock)
     with workspace.only_writer():
         clear_drafts(workspace.steps)
         _close_dead_runs(workspace)
-        run = _begin(order, context, workspace, prepared, started)
+        run = _begin(order, context, workspace, rows.prepared, started)
         run.stopwatch["data"] = read_s
         try:
-            return _stages(run, (prepared, division), metric, scorer)
+            return _stages(run, rows, metric, scorer)
         except BaseException as error:
             _abandon(run, error)
             raise
@@ -158,7 +163,7 @@ def _begin(order: Order, context: Context, workspace: Workspace, prepared: Prepa
         environment={**environment(), "hardware": hardware()},
         commit=commit_of(order.base_dir) if order.commit is None else order.commit,
         seed=order.spec.training.seed,
-        notes=(*dataset.notes, *_data_notes(prepared)),
+        notes=(*dataset.notes, *notes_of(prepared)),
         paths={"run": str(workspace.run_folder(run_id)), "base": str(order.base_dir.absolute())},
     )
     workspace.write_record(record)
@@ -171,35 +176,18 @@ def _as_drawn(spec: Spec, prepared: Prepared) -> Spec:
     return msgspec.structs.replace(spec, data=msgspec.structs.replace(spec.data, sample_rate=prepared.sample_rate))
 
 
-def _stages(run: _Run, rows: tuple[Prepared, Division], metric: str, scorer: Metric) -> RunRecord:
-    prepared, division = rows
+def _stages(run: _Run, rows: Rows, metric: str, scorer: Metric) -> RunRecord:
     order, spec, steps = run.order, run.order.spec, run.steps
     journal = run.workspace.journal()
     run_id = run.record.run_id
 
-    split = run.timed(
-        "split",
-        lambda: steps.run(
-            "split", partition.parts(prepared, spec, order.base_dir), lambda to: partition.write(to, prepared, division)
-        ),
-    )
-    parts = partition.read(split.folder)
-    run.note(split=parts.summary)
-
-    checked = run.timed(
-        "check",
-        lambda: steps.run(
-            "check", examine.parts(prepared, spec), lambda to: examine.write(to, prepared, spec, division)
-        ),
-    )
-    examined = examine.read(checked.folder)
-    run.note(profile=examined.profile, findings=examined.findings)
-
-    dataset_versions.keep(run.workspace, prepared.dataset, order.base_dir)
+    split, examined = _whole_table(run, rows)
+    rows.release()
+    problem, parts = rows.prepared.problem, partition.read(split.folder)
     learning = learn.LearnOrder(
         spec=spec,
-        problem=prepared.problem,
-        classes=prepared.classes,
+        problem=problem,
+        classes=rows.prepared.classes,
         metric=metric,
         base_dir=order.base_dir,
         units=run.workspace.units,
@@ -238,7 +226,7 @@ def _stages(run: _Run, rows: tuple[Prepared, Division], metric: str, scorer: Met
     champion = order.champion or champions.find(run.workspace, order.name, seal, trained.record.output)
     judging = judge.JudgeOrder(
         spec=spec,
-        problem=prepared.problem,
+        problem=problem,
         metric=metric,
         scorer=scorer,
         record_look=lambda: order.looks or judge.record_look(journal, seal, run_id),
@@ -256,6 +244,29 @@ def _stages(run: _Run, rows: tuple[Prepared, Division], metric: str, scorer: Met
     run.note(findings=findings, verdict=verdict)
     packed = _package(run, parts, learned, (trained, evaluated), verdict)
     return _finish(run, packed, report, verdict)
+
+
+def _whole_table(run: _Run, rows: Rows) -> tuple[StepResult, examine.Examined]:
+    """The steps that need every row and column of the table."""
+    prepared, division = rows.prepared, rows.division
+    order, spec, steps = run.order, run.order.spec, run.steps
+    split = run.timed(
+        "split",
+        lambda: steps.run(
+            "split", partition.parts(prepared, spec, order.base_dir), lambda to: partition.write(to, prepared, division)
+        ),
+    )
+    run.note(split=partition.summary_of(split.folder))
+    checked = run.timed(
+        "check",
+        lambda: steps.run(
+            "check", examine.parts(prepared, spec), lambda to: examine.write(to, prepared, spec, division)
+        ),
+    )
+    examined = examine.read(checked.folder)
+    run.note(profile=examined.profile, findings=examined.findings)
+    dataset_versions.keep(run.workspace, prepared.dataset, order.base_dir)
+    return split, examined
 
 
 def _package(
@@ -379,18 +390,6 @@ def _earlier(workspace: Workspace, name: str) -> Iterable[RunRecord]:
     for record in workspace.readable_runs():
         if record.name == name and record.status == "done":
             yield record
-
-
-def _data_notes(prepared: Prepared) -> list[str]:
-    dataset = prepared.dataset
-    notes = [f"{each.column}: {each.what}" for each in dataset.coercions]
-    if dataset.quarantined:
-        first = dataset.quarantined[0]
-        notes.append(
-            f"{len(dataset.quarantined)} rows could not be read and were set aside, the first in line {first.line}: "
-            f"{first.reason}"
-        )
-    return notes
 
 
 def decided_well(record: RunRecord) -> bool:

@@ -137,6 +137,23 @@ class Division:
     folds: list[tuple[NDArray[np.int64], NDArray[np.int64]]]
 
 
+@dataclass(slots=True, kw_only=True)
+class Rows:
+    """The prepared table and its division, for as long as a run needs the whole of it.
+
+    Training reads the development rows from the split step's files, so the table would only lie beside them.
+    """
+
+    prepared: Prepared
+    division: Division
+
+    def release(self) -> None:
+        """Keep what the table is and nothing of what it holds."""
+        hollow = replace(self.prepared.dataset, frame=self.prepared.dataset.frame.clear())
+        self.prepared = replace(self.prepared, dataset=hollow, y=None, raw=None)
+        self.division = replace(self.division, folds=[])
+
+
 def divide(prepared: Prepared, spec: Spec, base_dir: Path) -> Division:
     """Split the rows. Raises SpecError or DataError when a part would be empty or lack a class."""
     from modelwright.data.split import folds, split
@@ -164,3 +181,16 @@ def apply_prepare(raw: RawTable, hook: str, base_dir: Path) -> RawTable:
             subject="data.prepare",
         )
     return replace(raw, frame=result, digest=digest_of([raw.digest, hook_digest(hook, base_dir)]))
+
+
+def notes_of(prepared: Prepared) -> list[str]:
+    """What was changed in cells and set aside while the rows were read."""
+    dataset = prepared.dataset
+    notes = [f"{each.column}: {each.what}" for each in dataset.coercions]
+    if dataset.quarantined:
+        first = dataset.quarantined[0]
+        notes.append(
+            f"{len(dataset.quarantined)} rows could not be read and were set aside, the first in line {first.line}: "
+            f"{first.reason}"
+        )
+    return notes

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
+from modelwright.core.errors import ModelError
+from modelwright.core.tables import Dataset
 from modelwright.lifecycle import prepare as preparing
-from modelwright.lifecycle.pipeline import _as_drawn
+from modelwright.lifecycle.operation import Context
+from modelwright.lifecycle.pipeline import Order, _as_drawn, execute
 from modelwright.lifecycle.prepare import prepare
+from modelwright.lifecycle.stages import learn
 from modelwright.spec.model import DataSpec, FeaturesSpec, Spec, TrainingSpec
 
 
@@ -42,3 +48,22 @@ def test_what_memory_forces_is_recorded_and_repeated(
     again = prepare(_as_drawn(spec, drawn), tmp_path)
     assert again.dataset.frame.equals(drawn.dataset.frame)
     assert (again.digest, again.dataset.digest) == (drawn.digest, drawn.dataset.digest)
+
+
+def test_the_whole_table_is_gone_before_training(spec: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training reads the development rows from files; the table would only lie beside them."""
+    whole = prepare(spec, tmp_path).dataset.n_rows
+    heights: list[int] = []
+
+    def watched(*_arguments: Any) -> bool:
+        gc.collect()
+        found = [one for one in gc.get_objects() if type(one) in (Dataset, pl.DataFrame)]
+        heights.extend(one.frame.height if isinstance(one, Dataset) else one.height for one in found)
+        raise ModelError("seen enough", code="training.nothing")
+
+    monkeypatch.setattr(learn, "write", watched)
+    order = Order(spec=spec, text="", base_dir=tmp_path, name="seen", register=False)
+    with pytest.raises(ModelError, match="seen enough"):
+        execute(order, Context(workspace=tmp_path / "workspace"))
+    assert whole not in heights
+    assert any(0.5 * whole < height < whole for height in heights)

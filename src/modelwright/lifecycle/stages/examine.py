@@ -61,6 +61,7 @@ def _user_steps(prepared: Prepared, spec: Spec) -> tuple[UserStep, ...]:
 
 def examine(prepared: Prepared, spec: Spec, division: Division) -> Examined:
     """Profile and check; never raises on poor data, says so in findings."""
+    from modelwright.checks import once
     from modelwright.checks.evidence import DataEvidence
     from modelwright.checks.run import run_checks
     from modelwright.data.profile import profile
@@ -75,6 +76,7 @@ def examine(prepared: Prepared, spec: Spec, division: Division) -> Examined:
         steps=_user_steps(prepared, spec),
     )
     findings = (*run_checks("data", evidence), *run_checks("features", evidence))
+    once.forget()  # training needs the memory
     return Examined(profile=described, findings=findings)
 
 
