@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from modelwright.core.nouns import ColumnType
     from modelwright.features.deriving import Maker
 
-#: up to so many rows a loop is done before polars has planned a query
-_FEW = 32
+#: up to so many rows a loop is done before polars has planned its queries
+_FEW = 2_000
 #: makers that are their state and nothing else; others are the same only where they are one object
 _STATED = frozenset(("expression", "cross", "bins"))
 
@@ -143,10 +143,11 @@ def _coded(series: pl.Series) -> Coded:
     if series.dtype != pl.String:
         series = series.cast(pl.String)
     if series.len() <= _FEW:
-        texts = [text or "" for text in series.to_list()]
-        return Coded(texts, np.arange(len(texts), dtype=np.int64))
+        places: dict[str | None, int] = {}
+        codes = np.array([places.setdefault(text, len(places)) for text in series.to_list()], dtype=np.int64)
+        return Coded([text or "" for text in places], codes)
     distinct = series.drop_nulls().unique()
-    codes = series.cast(pl.Enum(distinct)).to_physical().cast(pl.Int64)
+    places_of = series.cast(pl.Enum(distinct)).to_physical().cast(pl.Int64)
     if series.null_count():
-        codes = codes.fill_null(distinct.len())
-    return Coded([*distinct.to_list(), ""], codes.to_numpy())
+        places_of = places_of.fill_null(distinct.len())
+    return Coded([*distinct.to_list(), ""], places_of.to_numpy())
