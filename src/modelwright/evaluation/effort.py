@@ -16,8 +16,9 @@ import polars as pl
 
 from modelwright.evaluation.explain import ModelLike
 
-#: nodes visited, about 8 ns each: 1 s for shuffled columns, 0.8 s for disturbances, 0.4 s for grids
-_PERMUTED, _DISTURBED, _GRIDS = 120e6, 100e6, 50e6
+#: nodes visited, about 8 ns each: 1 s for shuffled columns, 0.8 s for disturbances, 0.4 s for grids, 0.8 s for
+#: what the model says of rows that it has learned from
+_PERMUTED, _DISTURBED, _GRIDS, _TRAINED = 120e6, 100e6, 50e6, 100e6
 #: steps of TreeSHAP, about 6 ns each
 _EXPLAINED = 100e6
 #: answers that disturbances ask for on each row, and grids
@@ -37,8 +38,10 @@ class Effort:
     disturbed: int = 1_000
     grids: int = 200
     explained: int = 500
+    #: rows that were learned from, for the score that shows overfitting; 10,000 say it as well as a million
+    trained: int = 1_000_000_000
 
-    def note(self, n_rows: int, members: int) -> str:
+    def note(self, n_rows: int, n_trained: int, members: int) -> str:
         """What a reader must know where a dear model was tried on fewer rows than a cheap one; else empty."""
         usual = Effort()
         parts = [
@@ -48,13 +51,20 @@ class Effort:
             (self.explained, usual.explained, "contributions"),
         ]
         said = [f"{what} on {rows}" for rows, most, what in parts if rows < min(most, n_rows)]
-        if not said:
-            return ""
-        return f"Measured on a sample of the {n_rows} test rows, as the model has {members} members: {', '.join(said)}."
+        notes = []
+        if said:
+            who = f"the model has {members} members"
+            notes.append(f"Measured on a sample of the {n_rows} test rows, as {who}: {', '.join(said)}.")
+        if self.trained < n_trained:
+            notes.append(f"The train scores are of a sample of {self.trained} of {n_trained} rows.")
+        return " ".join(notes)
 
 
-def effort(model: ModelLike, frame: pl.DataFrame) -> Effort:
-    """The rows that a model of these members can be tried on; frame: the judged rows. Equal models, equal numbers."""
+def effort(model: ModelLike, frame: pl.DataFrame, *, by_row: bool = True) -> Effort:
+    """The rows that a model of these members can be tried on; frame: the judged rows. Equal models, equal numbers.
+
+    by_row: false where an answer looks at the rows around, which a sample of those learned from does not have.
+    """
     visits, steps = visits_of(model.members), steps_of(model.members)
     moved = sum(_moved(frame[field.name]) for field in model.signature.inputs if field.name in frame.columns)
     usual, repeats = Effort(), _REPEATS
@@ -68,6 +78,7 @@ def effort(model: ModelLike, frame: pl.DataFrame) -> Effort:
         disturbed=_rows(_DISTURBED, visits * _DISTURBANCES, 200, usual.disturbed),
         grids=_rows(_GRIDS, visits * _GRID_POINTS, 50, usual.grids),
         explained=_rows(_EXPLAINED, steps, 50, usual.explained),
+        trained=_rows(_TRAINED, visits, 10_000, usual.trained) if by_row else usual.trained,
     )
 
 

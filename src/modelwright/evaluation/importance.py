@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,18 +50,36 @@ def permutation(
         if frame[column].n_unique() < 2:
             found.append(Importance(column=column, value=0.0, low=0.0, high=0.0))
             continue
-        falls = []
-        for repeat in range(repeats):
-            order = np.random.default_rng(child_seed(seed, column, repeat)).permutation(frame.height)
-            shuffled = frame[column][order].alias(column)
-            moved = np.flatnonzero(frame[column].ne_missing(shuffled).to_numpy()) if by_row else None
-            if moved is None or moved.size == frame.height:
-                answers = predict(frame.with_columns(shuffled))
-            else:
-                answers = _replaced(whole, moved, predict(frame[moved].with_columns(shuffled[moved])))
-            falls.append(sign * (base - judge.score(truth, answers)))
+        seeds = [child_seed(seed, column, repeat) for repeat in range(repeats)]
+        shuffles = [frame[column][np.random.default_rng(one).permutation(frame.height)] for one in seeds]
+        answers = _together(predict, frame, whole, shuffles) if by_row else _apart(predict, frame, shuffles)
+        falls = [sign * (base - judge.score(truth, one)) for one in answers]
         found.append(_summarise(column, np.array(falls)))
     return tuple(sorted(found, key=lambda one: (-one.value, one.column)))
+
+
+def _apart(
+    predict: Callable[[pl.DataFrame], Predictions], frame: pl.DataFrame, shuffles: Sequence[pl.Series]
+) -> Iterator[Predictions]:
+    for shuffled in shuffles:
+        yield predict(frame.with_columns(shuffled))
+
+
+def _together(
+    predict: Callable[[pl.DataFrame], Predictions],
+    frame: pl.DataFrame,
+    whole: Predictions,
+    shuffles: Sequence[pl.Series],
+) -> Iterator[Predictions]:
+    """All shuffles of a column in one call, without the rows that keep their value."""
+    name = shuffles[0].name
+    moved = [np.flatnonzero(frame[name].ne_missing(shuffled).to_numpy()) for shuffled in shuffles]
+    values = pl.concat([shuffled[rows] for shuffled, rows in zip(shuffles, moved, strict=True)])
+    fresh = predict(frame[np.concatenate(moved)].with_columns(values)) if values.len() else whole
+    start = 0
+    for rows in moved:
+        yield _replaced(whole, rows, fresh.rows(np.arange(start, start + rows.size)))
+        start += rows.size
 
 
 def _replaced(whole: Predictions, rows: NDArray[np.int64], fresh: Predictions) -> Predictions:

@@ -9,7 +9,7 @@ a slice is also confirmed where all rows together show more wrong answers than c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ Array = NDArray[np.float64]
 
 #: false discovery rate among the slices tested; with nothing to find, the rate of runs that report anything
 ALPHA = 0.05
-MAX_ROWS = 40_000
+MAX_ROWS = 20_000
 MAX_COLUMNS = 100
 _MIN_ROWS = 200
 #: two thirds search, for they must tell one slice from millions; a third confirms the few that were found
@@ -58,6 +58,9 @@ class Judged:
     truth: NDArray[np.generic]
     task: Task
 
+    def take(self, rows: NDArray[np.int64]) -> Judged:
+        return replace(self, frame=self.frame[rows], loss=self.loss[rows], truth=self.truth[rows])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Tested:
@@ -80,6 +83,8 @@ def weak_slices(judged: Judged, *, seed: int = 0, level: float = 0.95) -> tuple[
         return ()
     rng = np.random.default_rng(child_seed(seed, "weak slices"))
     order = rng.permutation(judged.loss.size)[:MAX_ROWS]
+    if order.size < judged.loss.size:
+        judged, order = judged.take(np.sort(order)), np.argsort(np.argsort(order))
     parts = [np.sort(one) for one in np.array_split(order, _PARTS)]
     columns = encode(judged.frame, list(judged.columns)[:MAX_COLUMNS])
     known = _difficulty(judged, columns, np.sort(order[:_FITTED_ROWS]))

@@ -34,6 +34,8 @@ _MODEL_FILE = "model.json"
 #: 2 stores trees as packed tables, packs long files and tells equal features once; 1 is still read
 _FORMAT, _READ = 2, (1, 2)
 _LONG_FEATURES = 256 << 10
+#: rows that are answered at once: the matrices of ten feature sets of half a million rows would fill the memory
+_AT_ONCE = 50_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,12 @@ class Model:
 
     def predict(self, frame: pl.DataFrame) -> Predictions:
         """Answer for each row of a conformed frame (`core.tables.Dataset`): the training path, vectorised."""
+        if frame.height <= _AT_ONCE or not self.by_row:
+            return self.finish(self._scores(frame))
+        starts = range(0, frame.height, _AT_ONCE)
+        return self.finish(np.concatenate([self._scores(frame[start : start + _AT_ONCE]) for start in starts]))
+
+    def _scores(self, frame: pl.DataFrame) -> NDArray[np.float64]:
         from modelwright.features.decoded import Decoded
 
         matrices: dict[int, NDArray[np.float64]] = {}
@@ -96,7 +104,7 @@ class Model:
             if known is None:
                 known = matrices[id(member.features)] = member.features.transform(frame, decoded).values
             outputs.append(np.asarray(member.fitted.predict(known), dtype=np.float64))
-        return self.finish(weighted(outputs, self.weights))
+        return weighted(outputs, self.weights)
 
     def finish(self, scores: NDArray[np.float64]) -> Predictions:
         """From the members' weighted output, (n, n_classes) or (n,), to calibrated probabilities and decisions."""

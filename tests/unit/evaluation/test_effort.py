@@ -20,7 +20,7 @@ def many(model: Model, times: int) -> Model:
 @pytest.mark.parametrize("family", ["logistic", "lightgbm", "random_forest", "knn"])
 def test_one_cheap_model_is_tried_on_all_rows_and_says_nothing(family: str) -> None:
     found = effort(fitted(family), churn().frame)
-    assert found.note(churn().frame.height, 1) == ""
+    assert found.note(churn().frame.height, 5_000, 1) == ""
     assert found.disturbed >= min(churn().frame.height, 200)
 
 
@@ -39,12 +39,13 @@ def test_more_members_are_tried_on_fewer_rows_and_say_so() -> None:
         )
     last = found[-1]
     assert (last.permuted, last.repeats, last.disturbed, last.grids, last.explained) == (300, 3, 200, 50, 50)
-    said = last.note(60_000, 25)
+    said = last.note(60_000, 300_000, 25)
     assert said == (
         "Measured on a sample of the 60000 test rows, as the model has 25 members: importance on 300, "
-        "robustness on 200, dependence on 50, contributions on 50."
+        "robustness on 200, dependence on 50, contributions on 50. "
+        "The train scores are of a sample of 10000 of 300000 rows."
     )
-    assert Effort().note(60_000, 1) == ""
+    assert Effort().note(60_000, 300_000, 1) == ""
 
 
 @pytest.mark.parametrize("task", list(Task)[:3])

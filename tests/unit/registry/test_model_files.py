@@ -38,6 +38,15 @@ def first_format(model: Model) -> dict[str, bytes]:
     return files | {"model.json": canonical_json(document)}
 
 
+@pytest.mark.parametrize("families", [("lightgbm", "extra_trees"), ("logistic",)])
+def test_many_rows_are_answered_in_pieces(families: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    table = parts.mixed(n=301)
+    made = parts.model(table, families)
+    wanted = made.predict(table.frame)
+    monkeypatch.setattr("modelwright.registry.model._AT_ONCE", 100)
+    np.testing.assert_allclose(made.predict(table.frame).probabilities, wanted.probabilities, rtol=1e-14)
+
+
 @pytest.mark.parametrize("task", [Task.BINARY, Task.MULTICLASS, Task.REGRESSION])
 def test_both_formats_answer_as_the_trained_model_does_bit_for_bit(task: Task) -> None:
     table = parts.mixed(task)

@@ -25,6 +25,7 @@ from modelwright.lifecycle.workspace import pretty_json
 from modelwright.spec.model import Spec
 
 if TYPE_CHECKING:
+    import numpy as np
     import polars as pl
     from numpy.typing import NDArray
 
@@ -144,9 +145,11 @@ def _judge_with_target(
         return estimate(y, predictions, names, level=level, seed=seed, clusters=clusters)
 
     predicted = learned.model.predict(sealed.frame)
-    tried = effort(learned.model, sealed.frame)
+    tried = effort(learned.model, sealed.frame, by_row=learned.model.by_row)
     assert partition.y is not None
-    metrics = {"train": scores(partition.y, learned.model.predict(partition.frame), known)}
+    seen = _sample(partition.frame.height, tried.trained, seed)
+    again = learned.model.predict(partition.frame[seen])
+    metrics = {"train": scores(partition.y[seen], again, None if known is None else known[seen])}
     if learned.oof_rows.size:
         metrics["val"] = scores(
             partition.y[learned.oof_rows], learned.oof, None if known is None else known[learned.oof_rows]
@@ -187,7 +190,10 @@ def _judge_with_target(
         n_rows={**partition.summary.rows, "test": sealed.n_rows},
         decision_threshold=learned.model.decision_threshold,
         curves=curves(y_test, predicted, task),
-        notes=(*learned.facts.notes, *filter(None, [tried.note(sealed.n_rows, len(learned.model.members))])),
+        notes=(
+            *learned.facts.notes,
+            *filter(None, [tried.note(sealed.n_rows, partition.frame.height, len(learned.model.members))]),
+        ),
     )
     opened_rows = Opened(
         partition=partition,
@@ -202,6 +208,16 @@ def _judge_with_target(
         effort=tried,
     )
     return report, _with_champion(measure(opened_rows), opened_rows, order, looks)
+
+
+def _sample(n: int, most: int, seed: int) -> NDArray[np.int64]:
+    import numpy as np
+
+    from modelwright.core.digests import child_seed
+
+    if n <= most:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(child_seed(seed, "train rows")).choice(n, most, replace=False))
 
 
 def _with_champion(judged: Judgement, opened: Opened, order: JudgeOrder, looks: int) -> Judgement:
