@@ -23,7 +23,7 @@ from modelwright.training.executing import Workers, open_workers
 from modelwright.training.fitting import Fitter
 from modelwright.training.leaderboard import ensemble_row, rows_of
 from modelwright.training.portfolio import LineUp, line_up
-from modelwright.training.race import ASSEMBLY_S, MEMBER_S, Entry, Race, enter
+from modelwright.training.race import ASSEMBLY_S, Entry, Race, enter
 from modelwright.training.request import Trained, TrainRequest
 from modelwright.training.scoring import Judge, Standing, judge_of, rank
 from modelwright.training.session import INTERRUPTED_REFIT_S, Session, listening_for_signals
@@ -107,7 +107,7 @@ class _Training:
         self._mark("search")
         ensemble = None if method == "none" else self._ensemble(method, bagging=race.bagging)
         if ensemble is not None:
-            fast = self._fast(race, ensemble)
+            fast = self._fast(ensemble)
             self._mark("refit")
             return self._answer_ensemble(ensemble, fast, tuning)
         chosen = self._refit_best()
@@ -146,7 +146,12 @@ class _Training:
             entry.status, entry.note = "skipped", ended or "not in the replayed plan"
 
     def _compete(self, race: Race) -> None:
-        race.run(self._enter(self.line_up.candidates))
+        """Everybody up to the first with chosen features, then the others: those with such features first or last."""
+        candidates = self.line_up.candidates
+        upto = next((at + 1 for at, one in enumerate(candidates) if one.recipe == "rich"), len(candidates))
+        first = self._enter(candidates[:upto])
+        race.run(first)
+        race.run(self._enter(products.by_promise(candidates[upto:], first, self.judge)))
 
     def _tune(self, race: Race) -> Tuning | None:
         spec = self.session.request.tuning
@@ -215,7 +220,7 @@ class _Training:
         """The weighted candidates; None where the plain model alone is as good, or nothing else was finished."""
         done = [entry for entry in self._eligible() if entry.status == "done"]
         plain = self.entries[1]
-        others = [entry for entry in done if entry is not plain]
+        others = any(entry is not plain for entry in done)
         found = products.choose(method, done, self.judge, self.session.store, self._seed) if others else None
         if found is None or list(found.entries) == [plain.candidate.name]:
             return None
@@ -224,20 +229,19 @@ class _Training:
         if bagging:
             products.add_bags(found)
         else:
-            products.add_refits(found, self._refit_result)
+            products.add_refits(found, lambda one: self.refits[one.candidate.name] if self._refit(one) else None)
         return found if found.parts else None
 
-    def _refit_result(self, entry: Entry) -> UnitResult | None:
-        return self.refits.get(entry.candidate.name) if self._refit(entry) else None
-
-    def _fast(self, race: Race, ensemble: products.Ensemble) -> Entry | None:
-        """The best single quick model that could be fit on all rows in time."""
-        race.reserve_s = race.assembly_s + MEMBER_S * len(ensemble.parts)
-        candidate = products.student(ensemble, self.session.bench, self.judge)
-        student = self._enter([candidate])
-        race.run(student)
-        for entry in products.quick([*self._eligible(), *student], self.judge)[:2]:
+    def _fast(self, ensemble: products.Ensemble) -> Entry | None:
+        """One quick model on all rows: a student of the ensemble where labels are mostly luck, else the best one."""
+        student = products.student(ensemble, self.session.bench, self.judge)
+        if student is not None:
+            entry = enter([student], self._seed, 0)[0]
             if self._refit(entry):
+                return entry
+        for entry in products.quick(self._eligible(), self.judge):
+            known = entry.candidate.name in self.refits or self.session.request.replay is not None
+            if (known or entry.refit_s <= self.session.left_s) and self._refit(entry):
                 return entry
         plain = self.entries[1]
         return plain if plain.candidate.name in self.refits and plain.status == "done" else None
@@ -250,7 +254,8 @@ class _Training:
         quick = None
         if fast is not None:
             raw = [session.store.predictions(fast.results[unit.name].key) for unit in fast.units]
-            quick = self._model(fast.candidate, finishing.finish(request, self.judge, raw, calibrate=calibrate))
+            own = finishing.finish(request, self.judge, raw, calibrate=calibrate) if raw else top  # a student's
+            quick = self._model(fast.candidate, own)
         model = finishing.assemble(request, session.store, ensemble.parts, top)
         baselines = self._baselines()
         self._mark("finish")

@@ -87,7 +87,7 @@ class Fitter:
         judged = prepared.judge if prepared.judge is not None else (prepared.learn if unit.keep_predictions else None)
         predictions, us_per_row = _predict(fitted, judged)
         wants_state = unit.fold is None or unit.keep_state
-        state = fitted.state() if wants_state or unit.fold == 0 else None
+        state = _state_of(fitted, unit) if wants_state or unit.fold == 0 else None
         result = UnitResult(
             key=key,
             name=unit.name,
@@ -237,6 +237,14 @@ class Fitter:
         if not 2 <= np.unique(found).size < found.size or not np.isfinite(values).all():
             return None
         return float(silhouette_score(values, found))
+
+
+def _state_of(fitted: Fitted, unit: Unit) -> State:
+    """Trees in their compact form: an ensemble reads dozens of them back at the end of a budget, and a booster's own
+    text takes a hundred times as long."""
+    from modelwright.stats.trees_model import TreeModel
+
+    return fitted.compact_state() if isinstance(fitted, TreeModel) and ":" not in unit.family else fitted.state()
 
 
 def cheapest(schema: Schema) -> list[str]:

@@ -26,7 +26,7 @@ SCOUTS = 2
 ASSEMBLY_S = 0.3
 #: seconds to read one member of an ensemble back, how many there will be at most, and what a fit on all rows takes
 #: compared with one on four fifths of them
-MEMBER_S, MOST_MEMBERS, REFIT_FACTOR = 0.03, 30, 1.5
+MEMBER_S, MOST_MEMBERS, REFIT_FACTOR = 0.03, 30, 1.3
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,6 +53,11 @@ class Entry:
     def usual_s(self) -> float | None:
         """The median: a worker's first unit also pays for importing its libraries."""
         return statistics.median(result.seconds for result in self.results.values()) if self.results else None
+
+    @property
+    def refit_s(self) -> float:
+        """About how long a fit on all rows takes: the slowest fold, which also chose and made its features."""
+        return REFIT_FACTOR * max((result.seconds for result in self.results.values()), default=0.0)
 
     def with_rounds(self, unit: Unit) -> Unit | None:
         """The unit as it is to be fit; None while the scouts that say for how many rounds are still out.
@@ -268,10 +273,8 @@ class Race:
         self._members += len(entry.units)
         best = self._quick_score
         if entry.candidate.family in QUICK_FAMILIES and (best is None or self.judge.better(entry.score, best)):
-            self._quick_score, self._quick_s = entry.score, (entry.usual_s or 0.0) * REFIT_FACTOR
-        # a student of the ensemble is fit on each fold and on all rows; it takes about as long as the quick one
-        students_s = self._quick_s * (1 + math.ceil(len(entry.units) / max(1, self.session.pool.limit)))
-        self.reserve_s = self.assembly_s + students_s + MEMBER_S * min(self._members, MOST_MEMBERS)
+            self._quick_score, self._quick_s = entry.score, entry.refit_s
+        self.reserve_s = self.assembly_s + self._quick_s + MEMBER_S * min(self._members, MOST_MEMBERS)
 
     def _in_order(self, entry: Entry) -> list[UnitResult]:
         return [entry.results[unit.name] for unit in entry.units]

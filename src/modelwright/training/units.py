@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-UNIT_VERSION = 1
+UNIT_VERSION = 2
 _RESULT = "result.json"
 
 Weighting = Literal["none", "class_weight", "oversample", "undersample"]

@@ -41,8 +41,8 @@ def test_a_slow_machine_is_noticed_by_the_first_real_fit(tmp_path: Path, factor:
         )
         before, sure = made._need_s(later)
         made._units.update({unit.name: unit for one in (first, quick) for unit in one.units})
-        guess_s = made._guess_s(first.units[0])
-        for unit, seconds in [*((unit, factor * guess_s) for unit in first.units), (quick.units[0], 60.0)]:
+        measured = [(unit, factor * made._guess_s(unit)) for unit in first.units]
+        for unit, seconds in [*measured, (quick.units[0], 60.0)]:
             made.session.results[unit.name] = UnitResult(key="", name=unit.name, seconds=seconds, fit_s=seconds)
         after, still = made._need_s(later)
     assert not sure
