@@ -20,14 +20,16 @@ class Looked:
 
 
 def look(source: str, *, target: str | None = None, table: str | None = None) -> Looked:
-    """Read and type the table. Raises DataError when it cannot be read; a poor target is only reported."""
+    """Read and type the table, or as many of its rows as a run would draw of it (a note says so).
+
+    Raises DataError when it cannot be read; a poor target is only reported."""
     from modelwright.data.conform import conform
     from modelwright.data.problem import analyse
     from modelwright.data.schema import infer
     from modelwright.lifecycle.prepare import read_source
 
     spec = Spec(data=DataSpec(source=source, table=table), features=FeaturesSpec(target=target))
-    raw = read_source(spec, Path.cwd())
+    raw = read_source(spec, Path.cwd(), draw=True)
     dataset = conform(raw, infer(raw.frame, spec.features, {}))
     try:
         return Looked(dataset=dataset, problem=analyse(dataset, spec))

@@ -13,7 +13,9 @@ import pytest
 from modelwright.core.errors import ModelError
 from modelwright.core.tables import Dataset
 from modelwright.lifecycle import prepare as preparing
+from modelwright.lifecycle.looking import look
 from modelwright.lifecycle.operation import Context
+from modelwright.lifecycle.operations import check_data, init, profile
 from modelwright.lifecycle.pipeline import Order, _as_drawn, execute
 from modelwright.lifecycle.prepare import prepare
 from modelwright.lifecycle.stages import learn
@@ -67,3 +69,25 @@ def test_the_whole_table_is_gone_before_training(spec: Spec, tmp_path: Path, mon
         execute(order, Context(workspace=tmp_path / "workspace"))
     assert whole not in heights
     assert any(0.5 * whole < height < whole for height in heights)
+
+
+def test_looking_profiling_and_checking_draw_as_a_run_does(
+    spec: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparing, "table_bytes", lambda _share, _workers: 60_000)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pipeline.yaml").write_text(
+        "version: 1\ndata: {source: t.parquet}\nfeatures: {target: y, time: day}\n"
+        "training: {memory_share: 0.5, seed: 4}\n"
+    )
+    said: list[str] = []
+    context = Context(workspace=tmp_path / "workspace", progress=lambda event: said.append(event.message))
+    seen = look("t.parquet", target="y")
+    assert any("training.memory_share" in note for note in seen.dataset.notes)
+    described = profile.perform(profile.Request(data="t.parquet", target="y"), context)
+    proposed = init.perform(init.Request(data="t.parquet", target="y", output="other.yaml"), context)
+    checked = check_data.perform(check_data.Request(pipeline="pipeline.yaml"), context)
+    assert described["rows"] == proposed["rows"] == seen.dataset.n_rows < 3_000
+    assert checked["rows"] == prepare(spec, tmp_path).dataset.n_rows
+    assert sum("training.memory_share" in message for message in said) == 3
+    assert any("training.memory_share" in note for note in checked["notes"])

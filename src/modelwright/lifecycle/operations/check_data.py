@@ -32,6 +32,8 @@ def perform(request: Request, context: Context) -> dict[str, Any]:
     context.progress(Progress(step="data", message=f"reading {loaded.spec.data.source}"))
     with loaded.locating():
         prepared = prepare(loaded.spec, path.parent)
+        for note in prepared.dataset.notes:
+            context.progress(Progress(step="data", message=note))
         context.progress(Progress(step="checks", message=f"checking {prepared.dataset.n_rows:,} rows"))
         found = examine(prepared, loaded.spec, divide(prepared, loaded.spec, path.parent))
     verdict = fold(found.findings, "data")
@@ -45,6 +47,7 @@ def perform(request: Request, context: Context) -> dict[str, Any]:
         "rows": prepared.dataset.n_rows,
         "columns": len(prepared.dataset.schema.columns),
         "data_digest": prepared.dataset.digest,
+        "notes": list(prepared.dataset.notes),
         "quarantined": [{"line": row.line, "reason": row.reason} for row in prepared.dataset.quarantined],
         "coercions": [
             {"column": each.column, "count": each.count, "what": each.what} for each in prepared.dataset.coercions

@@ -39,6 +39,8 @@ def perform(request: Request, context: Context) -> dict[str, Any]:
         )
     context.progress(Progress(step="init", message=f"reading {request.data}"))
     seen = look(request.data, target=request.target, table=request.table)
+    for note in seen.dataset.notes:
+        context.progress(Progress(step="init", message=note))
     if seen.problem is None:
         assert seen.obstacle is not None
         raise seen.obstacle

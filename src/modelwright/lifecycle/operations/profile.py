@@ -30,6 +30,8 @@ def perform(request: Request, context: Context) -> dict[str, Any]:
     seen = look(request.data, target=request.target, table=request.table)
     from modelwright.data.profile import profile
 
+    for note in seen.dataset.notes:
+        context.progress(Progress(step="profile", message=note))
     described = profile(seen.dataset)
     page = None
     if request.output is not None:
