@@ -9,7 +9,7 @@ export OMP_NUM_THREADS ?= 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint types arch docs docs-check lock bench clean
+.PHONY: help demo test soak check fmt lint types arch docs docs-check lock bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -33,6 +33,10 @@ demo: $(STAMPS)/base  ## train, review and bundle a model of a real table, and t
 
 test: $(STAMPS)/dev  ## install what tests need and pass them
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(TESTS)
+
+soak: $(STAMPS)/dev  ## the slow tests: a Ray cluster of our own
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lock-ray.txt
+	MODELWRIGHT_REQUIRE_SERVICES=1 $(BIN)/python -m pytest -q -n 0 -m soak
 
 check: $(STAMPS)/dev lint types arch docs-check test  ## everything CI runs
 
@@ -63,7 +67,10 @@ lock:  ## renew the pinned locks (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
 	  --no-header --no-annotate pyproject.toml requirements/build.in -o requirements/lock.txt
 	uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
-	  --no-header --no-annotate -c requirements/lock.txt pyproject.toml requirements/dev.in --all-extras -o requirements/lock-dev.txt
+	  --no-header --no-annotate -c requirements/lock.txt pyproject.toml requirements/dev.in \
+	  --extra catboost --extra ebm --extra delta --extra mlflow -o requirements/lock-dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+	  --no-header --no-annotate -c requirements/lock-dev.txt pyproject.toml --extra ray -o requirements/lock-ray.txt
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +30,12 @@ pytestmark = [pytest.mark.services, pytest.mark.timeout(600), pytest.mark.xdist_
 ON_RAY = ExecutionSpec(engine="ray", workers=2)
 
 
+def on_a_cluster(test: Callable[..., None]) -> Callable[..., None]:
+    """For `make soak`: Ray gives its helpers 15 s to start (ray-project/ray#65983), which two busy cores, with other
+    tests beside it, do not keep."""
+    return pytest.mark.soak(pytest.mark.usefixtures("cluster")(test))
+
+
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A Ray of two cores, kept by the product's own means for all tests of this module."""
@@ -49,7 +55,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-@pytest.mark.usefixtures("cluster")
+@on_a_cluster
 def test_ray_and_local_processes_give_the_same_bytes(tmp_path: Path) -> None:
     local = train(
         _tables.request(tmp_path / "local", budget_s=10_000.0, model=ModelSpec(type=["decision_tree", "lightgbm"]))
@@ -66,7 +72,7 @@ def test_ray_and_local_processes_give_the_same_bytes(tmp_path: Path) -> None:
                 assert file.read_bytes() == (here.root / folder.name / file.name).read_bytes()
 
 
-@pytest.mark.usefixtures("cluster")
+@on_a_cluster
 def test_what_ray_starts_can_be_killed_abandoned_and_ended(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     request = _tables.request(tmp_path, execution=ON_RAY)
     bench = benches.lay(request, tmp_path / "bench")
