@@ -48,6 +48,7 @@ class RawTable:
     quarantined: tuple[Quarantined, ...] = ()
     notes: tuple[str, ...] = ()
     sample_rate: float = 1.0  # share of the rows that were drawn while reading
+    counters: tuple[str, ...] = ()  # columns that count the rows of the table they were drawn from, one by one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

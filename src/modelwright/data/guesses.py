@@ -23,6 +23,8 @@ _CODE_NAME = re.compile(
 _YEAR_NAME = re.compile(r"(^|[_\-. ])(year|yr)s?($|[_\-. ])", re.I)
 _EPOCH_NAME = re.compile(r"(^|[_\-. ])(timestamp|time|ts|epoch|unixtime|datetime|date)$|_at$", re.I)
 _DATE_NAME = re.compile(r"(date|day|time|_at$|_on$)", re.I)
+_NAMED = "named like an id"
+_COUNTS = "counts the rows one by one"
 #: 1990-01-01 to 2100-01-01 in seconds
 _EPOCH_S = (631_152_000, 4_102_444_800)
 
@@ -49,6 +51,12 @@ def as_declared(values: pl.Series, kind: ColumnType, reason: str) -> Column:
     elif kind is ColumnType.DATETIME and values.dtype.is_numeric():
         pattern = _epoch(values) or "epoch s"
     return Column(name=values.name, type=kind, reason=reason, format=pattern)
+
+
+def as_counter(column: Column) -> Column:
+    """A column that counted the rows of the table from which these were drawn, as it would be in the whole table."""
+    counts = column.type is ColumnType.NUMBER or column.reason.startswith(_NAMED)
+    return _id(column.name, ColumnType.NUMBER, _COUNTS) if counts and not _YEAR_NAME.search(column.name) else column
 
 
 def guess(values: pl.Series, *, is_target: bool = False) -> Column:
@@ -82,14 +90,12 @@ def _numeric(values: pl.Series, how: str, is_target: bool, pattern: str = "") ->
         unit = "seconds" if epoch == "epoch s" else "milliseconds"
         return Column(name=name, type=ColumnType.DATETIME, reason=f"{unit} since 1970", format=epoch)
     if _row_number(known, values, name):
-        return _id(name, ColumnType.NUMBER, "counts the rows one by one")
+        return _id(name, ColumnType.NUMBER, _COUNTS)
     if id_like(name):
         distinct = known.n_unique()
         if known.len() >= _FEW and distinct / known.len() >= 0.95:
-            return _id(
-                name, ColumnType.CATEGORY, f"named like an id, and {distinct:,} of {known.len():,} values differ"
-            )
-        return Column(name=name, type=ColumnType.CATEGORY, reason="named like an id: the numbers only name a thing")
+            return _id(name, ColumnType.CATEGORY, f"{_NAMED}, and {distinct:,} of {known.len():,} values differ")
+        return Column(name=name, type=ColumnType.CATEGORY, reason=f"{_NAMED}: the numbers only name a thing")
     if _CODE_NAME.search(name):
         return Column(name=name, type=ColumnType.CATEGORY, reason="named like a code: the numbers only name a thing")
     return number

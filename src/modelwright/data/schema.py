@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,11 +24,14 @@ _LISTS = {
 }
 
 
-def infer(frame: pl.DataFrame, features: FeaturesSpec, types: Mapping[str, ColumnType]) -> Schema:
+def infer(
+    frame: pl.DataFrame, features: FeaturesSpec, types: Mapping[str, ColumnType], counters: Collection[str] = ()
+) -> Schema:
     """Types and roles of every column that can be stored (nested and binary ones are left out).
 
     With `categorical`, `numerical`, `text` or `dates` given, only those columns, and the inputs of derived
-    columns, windows and crosses, are features. Raises DataError when a named column does not exist.
+    columns, windows and crosses, are features. counters: columns known to have counted the rows of a larger table,
+    from which these were drawn. Raises DataError when a named column does not exist.
     """
     check_named(frame.columns, features, types)
     declared = _declared(features, types)
@@ -37,7 +40,10 @@ def infer(frame: pl.DataFrame, features: FeaturesSpec, types: Mapping[str, Colum
         if not guesses.storable(frame[name].dtype):
             _refuse_nested(name, declared, features)
             continue
-        columns.append(_column(frame[name], features, declared))
+        column = _column(frame[name], features, declared)
+        if name in counters and name not in declared and _stated_role(name, features)[0] is None:
+            column = guesses.as_counter(column)
+        columns.append(column)
     columns = _restrict(columns, frame, features)
     return Schema(columns=tuple(roles.propose(frame, columns, features)))
 

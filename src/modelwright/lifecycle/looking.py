@@ -30,7 +30,7 @@ def look(source: str, *, target: str | None = None, table: str | None = None) ->
 
     spec = Spec(data=DataSpec(source=source, table=table), features=FeaturesSpec(target=target))
     raw = read_source(spec, Path.cwd(), draw=True)
-    dataset = conform(raw, infer(raw.frame, spec.features, {}))
+    dataset = conform(raw, infer(raw.frame, spec.features, {}, raw.counters))
     try:
         return Looked(dataset=dataset, problem=analyse(dataset, spec))
     except ModelwrightError as error:

@@ -84,7 +84,7 @@ def prepare(spec: Spec, base_dir: Path) -> Prepared:
     if spec.data.prepare is not None:
         raw = as_read = typed(raw, declared_texts(spec))
         raw = apply_prepare(raw, spec.data.prepare, base_dir)
-    schema = infer(raw.frame, spec.features, spec.data.types)
+    schema = infer(raw.frame, spec.features, spec.data.types, raw.counters)
     dataset = conform(raw, schema)
     rate, digest = raw.sample_rate, raw.digest
     before_hook = as_read if spec.data.prepare is not None else None
@@ -180,7 +180,9 @@ def apply_prepare(raw: RawTable, hook: str, base_dir: Path) -> RawTable:
             hint="return the prepared frame",
             subject="data.prepare",
         )
-    return replace(raw, frame=result, digest=digest_of([raw.digest, hook_digest(hook, base_dir)]))
+    kept = frozenset(result.columns)
+    counters = tuple(name for name in raw.counters if name in kept and result[name].equals(raw.frame[name]))
+    return replace(raw, frame=result, counters=counters, digest=digest_of([raw.digest, hook_digest(hook, base_dir)]))
 
 
 def notes_of(prepared: Prepared) -> list[str]:

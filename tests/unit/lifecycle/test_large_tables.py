@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from modelwright.core.errors import ModelError
+from modelwright.core.nouns import Role
 from modelwright.core.tables import Dataset
 from modelwright.lifecycle import prepare as preparing
 from modelwright.lifecycle.looking import look
@@ -91,3 +92,34 @@ def test_looking_profiling_and_checking_draw_as_a_run_does(
     assert checked["rows"] == prepare(spec, tmp_path).dataset.n_rows
     assert sum("training.memory_share" in message for message in said) == 3
     assert any("training.memory_share" in note for note in checked["notes"])
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_column_that_counts_the_rows_is_known_after_drawing(tmp_path: Path, kind: str) -> None:
+    """Its gaps look like a measurement's; only who drew the rows knows which they were."""
+    n = 3_000
+    rng = np.random.default_rng(0)
+    frame = pl.DataFrame(
+        {
+            "": np.arange(1, n + 1),
+            "instant": np.arange(n),
+            "code": [f"{at:05d}" for at in range(n)],
+            "ever more": np.cumsum(rng.integers(1, 3, n)),  # sorted and all different as well, but it measures
+            "year": np.arange(n),
+            "x": rng.normal(size=n),
+            "y": rng.choice(["no", "yes"], n),
+        }
+    ).rename({"": "Unnamed: 0"})
+    frame.write_csv(tmp_path / "t.csv") if kind == "csv" else frame.write_parquet(tmp_path / "t.parquet")
+    found = []
+    for rate in (1.0, 0.2):
+        said = Spec(data=DataSpec(source=f"t.{kind}", sample_rate=rate), features=FeaturesSpec(target="y"))
+        schema = prepare(said, tmp_path).dataset.schema
+        found.append({column.name: (column.type, column.role) for column in schema.columns})
+    assert found[0] == found[1]
+    assert [name for name, (_, role) in found[1].items() if role is Role.ID] == ["Unnamed: 0", "instant", "code"]
+    asked = Spec(
+        data=DataSpec(source=f"t.{kind}", sample_rate=0.2),
+        features=FeaturesSpec(target="y", numerical=["Unnamed: 0", "x"]),
+    )
+    assert {one.name for one in prepare(asked, tmp_path).dataset.schema.features} == {"Unnamed: 0", "x"}

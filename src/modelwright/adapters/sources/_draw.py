@@ -32,6 +32,7 @@ _MOST_CLASSES, _MOST_NUMBERS = 200, 20
 #: below this many groups a draw of whole groups would be a lottery: rows are drawn instead
 FEWEST_GROUPS = 50
 FEWEST_ROWS = 10
+_GLANCE = 100
 _ROW, _DRAWN = " row", " drawn"
 
 
@@ -43,6 +44,8 @@ class Drawn:
     rate: float = 1.0
     group: str | None = None
     notes: tuple[str, ...] = ()
+    #: columns that counted the rows of the whole table: with gaps, nobody could tell any more
+    counters: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -54,6 +57,7 @@ class Drawing:
     rate: float = 1.0
     n_seen: int = 0
     groups: set[Any] = field(default_factory=set)
+    counters: tuple[str, ...] = ()
     _kept: list[pl.DataFrame] = field(default_factory=list)
     _spare: pl.DataFrame | None = None
     _counts: dict[str | None, int] | None = field(default_factory=dict)
@@ -85,6 +89,8 @@ class Drawing:
         self._kept, self._spare = [], None
         if rare is not None and rare.height:
             frame = frame.sort(_ROW)
+        if self.draws:
+            self.counters = tuple(name for name in frame.columns if _counts(frame[name], frame[_ROW]))
         return frame.drop(_ROW, _DRAWN)
 
     # ------------------------------------------------------------ inside
@@ -207,6 +213,20 @@ def _of_name(seed: int, name: str | None) -> float:
     return float(int.from_bytes(found, "big") >> 11) * 2.0**-53
 
 
+def _counts(values: pl.Series, rows: pl.Series) -> bool:
+    """Whether a column says which row of the table each row was, from whatever number it began."""
+    if values.name in (_ROW, _DRAWN) or not (values.dtype == pl.String or values.dtype.is_integer()):
+        return False
+    for n in (_GLANCE, values.len()):  # most columns are told apart by their first rows
+        found = values.head(n)
+        if found.dtype == pl.String:
+            found = found.str.strip_chars()
+        away = found.cast(pl.Int64, strict=False) - rows.head(n)
+        if away.null_count() or away.n_unique() != 1:
+            return False
+    return True
+
+
 def _few(values: pl.Series) -> bool:
     distinct = values.unique()
     if distinct.len() <= _MOST_NUMBERS:
@@ -227,7 +247,7 @@ def draw(chunks: Callable[[], Iterable[pl.DataFrame]], options: ReadOptions) -> 
     notes = (_told(found, frame.height, group),) if found.draws else ()
     if found.draws and frame.height < FEWEST_ROWS:
         raise _too_few(found, frame.height)
-    return Drawn(frame=frame, rate=found.rate, group=group, notes=notes)
+    return Drawn(frame=frame, rate=found.rate, group=group, notes=notes, counters=found.counters)
 
 
 def _pass(chunks: Iterable[pl.DataFrame], options: ReadOptions, group: str | None) -> Drawing:

@@ -91,6 +91,7 @@ def read_files(locations: Sequence[str], options: ReadOptions, read_one: ReadOne
         ),
         notes=(*files.notes, *found.notes),
         sample_rate=found.rate,
+        counters=found.counters,
     )
 
 

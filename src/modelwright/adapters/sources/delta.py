@@ -57,6 +57,7 @@ class _Delta:
             size_bytes=sum(path.stat().st_size for path in paths),
             notes=(f"Delta version {table.version()}", *found.notes),
             sample_rate=found.rate,
+            counters=found.counters,
         )
 
 

@@ -37,6 +37,7 @@ class _Python:
             size_bytes=len(content),
             notes=found.notes,
             sample_rate=found.rate,
+            counters=found.counters,
         )
 
 

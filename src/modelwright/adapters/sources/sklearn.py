@@ -42,6 +42,7 @@ class _Sklearn:
             size_bytes=len(content),
             notes=found.notes,
             sample_rate=found.rate,
+            counters=found.counters,
         )
 
 

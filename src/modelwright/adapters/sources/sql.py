@@ -52,6 +52,7 @@ class _Sql:
             size_bytes=size,
             notes=(*notes, *found.notes),
             sample_rate=found.rate,
+            counters=found.counters,
         )
 
 
