@@ -12,6 +12,9 @@ from modelwright.core.errors import ModelError
 from modelwright.core.nouns import ColumnType, Signature, SignatureField, Task
 from modelwright.core.ports import RowScored
 from modelwright.core.tables import Predictions
+from modelwright.stats import linear_links
+from modelwright.stats.trees_model import TreeModel
+from modelwright.stats.trees_together import Together, fits
 
 if TYPE_CHECKING:
     import polars as pl
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from modelwright.registry.model import Model
 
 _TEXT = (ColumnType.CATEGORY, ColumnType.TEXT)
+#: nodes of trees that stay in a cache of about a megabyte from one row to the next
+_CACHED = 40_000
 
 
 class Scorer(Protocol):
@@ -64,16 +69,31 @@ class CompiledScorer:
         self._encoders: list[Callable[[Mapping[str, Any]], NDArray[np.float64]]] = []
         self._plan: list[tuple[int, Callable[[NDArray[np.float64]], Sequence[float]], float]] = []
         positions: dict[int, int] = {}
-        for member, weight in zip(model.members, model.weights, strict=True):
+        widths: list[int] = []
+        scored: list[RowScored] = []
+        for member in model.members:
             if id(member.features) not in positions:
                 row = member.features.row()
                 if row is None:
                     raise _unsupported("a feature step has no single-row form", "features")
                 positions[id(member.features)] = len(self._encoders)
                 self._encoders.append(row)
+                widths.append(len(member.features.names))
             if not isinstance(member.fitted, RowScored):
                 raise _unsupported(f"the family '{member.family}' has no single-row form", f"family:{member.family}")
-            self._plan.append((positions[id(member.features)], member.fitted.row_scorer(), weight))
+            scored.append(member.fitted)
+        starts = np.concatenate([[0], np.cumsum(widths)]).astype(int).tolist()
+        together = _walked_together(model)
+        self._walk: Callable[[NDArray[np.float64]], list[NDArray[np.float64]]] | None = None
+        if together:
+            offsets = [starts[positions[id(model.members[at].features)]] for at in together]
+            self._walk = Together([one.tables for one in together.values()], offsets, starts[-1]).row()
+        walked = {at: place for place, at in enumerate(together)}
+        for at, (member, weight) in enumerate(zip(model.members, model.weights, strict=True)):
+            if at in walked:  # what it reads then is the walk's answers, which stand behind the rows
+                self._plan.append((len(widths) + walked[at], linear_links.row_link(together[at].link), weight))
+            else:
+                self._plan.append((positions[id(member.features)], scored[at].row_scorer(), weight))
         self._scalar = not model.signature.task.is_classification
 
     def batch(self, frame: pl.DataFrame) -> Predictions:
@@ -87,6 +107,8 @@ class CompiledScorer:
     def scores(self, values: Mapping[str, Any]) -> Sequence[float]:
         """The weighted outputs before calibration, added in the members' order as `model.weighted` does."""
         rows = [encode(values) for encode in self._encoders]
+        if self._walk is not None:
+            rows += self._walk(np.concatenate(rows))
         position, score, weight = self._plan[0]
         total = [value * weight for value in score(rows[position])]
         for position, score, weight in self._plan[1:]:
@@ -138,6 +160,16 @@ class OnnxScorer:
                 classes=self._signature.classes, probabilities=found["probabilities"], labels=found["label"]
             )
         return Predictions(values=found["value"])
+
+
+def _walked_together(model: Model) -> dict[int, TreeModel]:
+    """Members by position whose trees are walked at once: several, and too large for a cache when taken in turn."""
+    found: dict[int, TreeModel] = {}
+    for at, member in enumerate(model.members):
+        if type(member.fitted) is TreeModel and ":" not in member.family and fits(member.fitted.tables):
+            found[at] = member.fitted
+    nodes = sum(len(one.tables.feature) for one in found.values())
+    return found if len(found) > 1 and nodes > _CACHED else {}
 
 
 def frame_schema(signature: Signature) -> dict[str, pl.DataType]:

@@ -78,6 +78,19 @@ def test_right_scorers_pass(task: Task) -> None:
         assert set(evidence.rows_by_kind) >= {"validation", "random", "null", "unseen", "extreme", "huge", "threshold"}
 
 
+@pytest.mark.parametrize("task", [Task.BINARY, Task.MULTICLASS, Task.REGRESSION])
+def test_trees_walked_together_score_as_those_taken_in_turn(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = parts.mixed(task)
+    families = ["lightgbm", "ridge" if task is Task.REGRESSION else "logistic", "extra_trees", "xgboost"]
+    made = parts.model(table, families)
+    in_turn = CompiledScorer(made)
+    monkeypatch.setattr("modelwright.registry.scorers._CACHED", 0)
+    together = CompiledScorer(made)
+    for row in table.frame.tail(60).to_dicts():
+        np.testing.assert_array_equal(together.scores(row), in_turn.scores(row))
+    assert tried(made, together, table).passed
+
+
 FAULTS = ["single precision", "null number", "null kind", "unseen", "nudged threshold"]
 
 
