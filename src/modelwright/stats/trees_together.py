@@ -52,20 +52,19 @@ class Together:
         self._levels = [int((deep > level).sum()) for level in range(int(deep.max()))]
         blocks, roots, sums, start, total = [], [], [], 0, 0
         for model, offset in zip(models, offsets, strict=True):
-            blocks.append(_nodes(model, start, offset + (width if model.single else 0)))
+            blocks.append(_nodes(model, start, offset + (width if model.single else 0), 2 * width))
             roots.append(start + np.arange(model.n_trees))
             sums.append(total + np.arange(model.n_trees) % model.n_outputs)
             start, total = start + len(model.feature), total + model.n_outputs
         self._nodes = np.concatenate(blocks)
         self._roots = np.concatenate(roots)[order]
-        self._missing = np.concatenate([_goes_right(model) for model in models])
         self._sums, self._total = np.concatenate(sums), total
         ends = np.cumsum([model.n_outputs for model in models]).tolist()
         self._parts = [slice(end - model.n_outputs, end) for end, model in zip(ends, models, strict=True)]
 
     def row(self) -> Callable[[NDArray[np.float64]], list[NDArray[np.float64]]]:
         """A closure from the long row (width,) to each model's raw outputs. Reuses its buffers: one per thread."""
-        nodes, roots, levels, back, missing = self._nodes, self._roots, self._levels, self._back, self._missing
+        nodes, roots, levels, back = self._nodes, self._roots, self._levels, self._back
         flat = nodes.reshape(-1).view(np.float64)
         taken = np.empty((roots.size, _WIDTH), dtype=np.int64)
         limits = taken.view(np.float64)
@@ -73,29 +72,29 @@ class Together:
         ways = [
             (part, model.scale, np.asarray(model.base)) for part, model in zip(self._parts, self._models, strict=True)
         ]
-        x = np.zeros(2 * width)
+        # as it is and in single precision; missing below every threshold, then missing above every threshold
+        x = np.zeros(4 * width)
+        low, high = x[: 2 * width], x[2 * width :]
         rounded = np.zeros(width, dtype=np.float32)
 
         def score(values: NDArray[np.float64]) -> list[NDArray[np.float64]]:
             if values.shape != (width,):
                 raise ModelError(f"A row has {values.shape} values, not {width}.", code="model.width")
-            x[:width] = values
+            low[:width] = values
             if single:
                 with np.errstate(over="ignore"):
                     rounded[:] = values
-                x[width:] = rounded
-            x[np.abs(x) <= ZERO] = 0.0
-            blank = bool(np.isnan(values).any())
+                low[width:] = rounded
+            low[np.abs(low) <= ZERO] = 0.0
+            blank = np.isnan(low)
+            high[:] = low
+            low[blank], high[blank] = -np.inf, np.inf
             node = roots.copy()
             for count in levels:
                 at = node[:count]
                 now = taken[:count]
                 nodes.take(at, axis=0, out=now, mode="clip")
-                seen = x.take(now[:, _FEATURE])
-                right = seen > limits[:count, _THRESHOLD]
-                if blank:
-                    right |= np.isnan(seen) & missing.take(at)
-                np.add(now[:, _LEFT], right, out=at)
+                np.add(now[:, _LEFT], x.take(now[:, _FEATURE]) > limits[:count, _THRESHOLD], out=at)
             leaves = flat.take(node * _WIDTH + _VALUE)
             raw = np.bincount(sums, weights=leaves.take(back), minlength=total)
             return [raw[part] * scale + base for part, scale, base in ways]
@@ -113,23 +112,19 @@ def _renumbered(t: TreeTables) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return number, inner
 
 
-def _nodes(t: TreeTables, start: int, offset: int) -> NDArray[np.int64]:
-    """(N, 4) of 32 bytes a node: feature, threshold, left child, value. A leaf leads to itself, whatever is seen."""
+def _nodes(t: TreeTables, start: int, offset: int, above: int) -> NDArray[np.int64]:
+    """(N, 4) of 32 bytes a node: feature, threshold, left child, value. A leaf leads to itself, whatever is seen.
+
+    above: how much further on the row stands with what is missing above every threshold, for nodes that send it right.
+    """
     number, inner = _renumbered(t)
     made = np.zeros((len(number), _WIDTH), dtype=np.int64)
     real = made.view(np.float64)
     real[:, _THRESHOLD] = np.inf
     made[:, _LEFT] = start + np.arange(len(number))
     at = number[inner]
-    made[at, _FEATURE] = t.feature[inner] + offset
+    made[at, _FEATURE] = t.feature[inner] + offset + np.where(t.missing_left[inner], 0, above)
     real[at, _THRESHOLD] = t.threshold[inner]
     made[at, _LEFT] = start + number[t.left[inner]]
     real[number, _VALUE] = t.value[:, 0]
     return made
-
-
-def _goes_right(t: TreeTables) -> NDArray[np.bool_]:
-    number, inner = _renumbered(t)
-    found = np.zeros(len(number), dtype=np.bool_)
-    found[number[inner]] = ~t.missing_left[inner]
-    return found
