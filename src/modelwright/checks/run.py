@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+
+import msgspec
 
 from modelwright.core import plugins
 from modelwright.core.nouns import Finding, Level, Severity
 
+#: up to so many rows nothing is said of samples
+MANY_ROWS = 100_000
 KINDS = ("data", "features", "model", "deployment")
 
 
@@ -16,11 +21,22 @@ def run_checks(kind: str, evidence: Any) -> tuple[Finding, ...]:
     findings: list[Finding] = []
     for name, rule in sorted(rules.items()):
         try:
-            findings.extend(rule.run(evidence))
+            findings.extend(_with_sample(one, rule, evidence) for one in rule.run(evidence))
         except Exception as error:  # noqa: BLE001 - one bad rule must not take the review down
             findings.append(_broken(f"{kind}.{name}", f"{type(error).__name__}: {error}"))
     findings.extend(_broken(f"{kind}.{name}", error.message) for name, error in sorted(broken.items()))
     return tuple(sorted(findings, key=_order))
+
+
+def _with_sample(finding: Finding, rule: Any, evidence: Any) -> Finding:
+    """Of a long table a rule may look at some rows only, as many as its `sample_rows`; its findings say so."""
+    most, dataset = getattr(rule, "sample_rows", None), getattr(evidence, "dataset", None)
+    if most is None or dataset is None or finding.undecided or dataset.n_rows <= max(most, MANY_ROWS):
+        return finding
+    said = finding.evidence or {}
+    if not isinstance(said, Mapping):
+        return finding
+    return msgspec.structs.replace(finding, evidence={**said, "rows_looked_at": most, "of": dataset.n_rows})
 
 
 def _order(finding: Finding) -> tuple[bool, int, bool, str, str]:

@@ -39,6 +39,8 @@ _MAX_GROUPINGS = 12
 _MAX_COLUMNS = 200
 #: rows on which a column must look like an aggregate before all rows are asked, and how much like one
 _GLANCE, _GLANCE_R2 = 10_000, 0.5
+#: rows that are asked first where the table has more rows than are looked at
+_FIRST_GLANCE = 2_000
 
 
 def _rates(own: bool) -> DataEvidence:
@@ -56,6 +58,7 @@ class _Aggregate:
     rows of a group allow. A column that hits it more exactly holds those labels."""
 
     codes = ("leak.aggregate",)
+    sample_rows = _MAX_ROWS
     examples = (
         Example(make=lambda: _rates(True), codes=("leak.aggregate",)),
         Example(make=lambda: _rates(False)),
@@ -88,6 +91,8 @@ class _View:
     #: rows that have a label, seen or sealed
     labelled: NDArray[np.bool_]
     groupings: dict[str, NDArray[np.int64]]
+    #: whether there are more rows than these
+    cut: bool
     #: orders of rows, group by group and in time within: (name of the grouping or "", rows)
     runs: list[tuple[str, NDArray[np.int64]]]
 
@@ -117,6 +122,7 @@ class _View:
             binary=n_classes > 0,
             labelled=labelled,
             groupings=groupings,
+            cut=dataset.n_rows > frame.height,
             runs=_runs(groupings, _time_order(dataset, frame), frame.height),
         )
 
@@ -237,7 +243,8 @@ def _running(view: _View, value: NDArray[np.float64]) -> _How | None:
     for name, rows in view.runs:
         group = view.groupings[name] if name else None
         r2, what = 1.0, ""
-        for part in (rows[:_GLANCE], rows) if rows.size > 2 * _GLANCE else (rows,):
+        glances = [rows[:_FIRST_GLANCE]] if view.cut else []
+        for part in (*glances, rows[:_GLANCE], rows) if rows.size > 2 * _GLANCE else (rows,):
             r2, what = aggregates.running(value[part], view.y[part], None if group is None else group[part])
             if r2 < _GLANCE_R2:
                 break

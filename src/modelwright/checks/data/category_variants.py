@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from modelwright.checks.data._values import counted, sampled, text_columns
+from modelwright.checks.data._values import SAMPLE_ROWS, counted, sampled, text_columns
 from modelwright.checks.evidence import DataEvidence
 from modelwright.checks.findings import listing, undecided
 from modelwright.checks.strengths import table
@@ -25,6 +25,7 @@ def _answers(values: list[str]) -> DataEvidence:
 
 class _CategoryVariants:
     codes = (_CODE,)
+    sample_rows = SAMPLE_ROWS
     examples = (
         Example(make=lambda: _answers(["Yes", "yes", "YES", "no", "no"]), codes=(_CODE,)),
         Example(make=lambda: _answers(["New York", "New  York", "Rome"]), codes=(_CODE,)),

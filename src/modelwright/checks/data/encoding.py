@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from modelwright.checks.data._values import sampled, text_columns
+from modelwright.checks.data._values import SAMPLE_ROWS, sampled, text_columns
 from modelwright.checks.evidence import DataEvidence
 from modelwright.checks.findings import undecided
 from modelwright.checks.strengths import table
@@ -25,6 +25,7 @@ _BROKEN = (
 
 class _Encoding:
     codes = (_CODE,)
+    sample_rows = SAMPLE_ROWS
     examples = (
         Example(make=lambda: table({"place": ["caf\u00c3\u00a9", "bar"] * 20}), codes=(_CODE,)),
         Example(

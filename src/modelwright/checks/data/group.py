@@ -59,6 +59,7 @@ class _Proof:
 
 class _Group:
     codes = ("leak.group",)
+    sample_rows = _ROWS
     examples = (
         Example(make=lambda: _patients(True), codes=("leak.group",)),
         Example(make=lambda: _patients(False)),

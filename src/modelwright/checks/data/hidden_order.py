@@ -43,6 +43,7 @@ def _drifting(clock: bool) -> DataEvidence:
 
 class _HiddenOrder:
     codes = ("split.hidden_order",)
+    sample_rows = _SAMPLE
     examples = (
         Example(make=lambda: _drifting(True), codes=("split.hidden_order",)),
         Example(make=lambda: _drifting(False)),

@@ -39,6 +39,7 @@ def _leading(lead: bool) -> DataEvidence:
 
 class _LookAhead:
     codes = ("leak.time",)
+    sample_rows = _ROWS
     examples = (
         Example(make=lambda: _leading(True), codes=("leak.time",)),
         Example(make=lambda: _leading(False)),

@@ -69,6 +69,7 @@ class _Found:
 
 class _NearDuplicates:
     codes = ("leak.near_duplicates",)
+    sample_rows = _CELL_ROWS
     examples = (
         Example(make=lambda: _rows(True), codes=("leak.near_duplicates",)),
         Example(make=lambda: _rows(False)),

@@ -24,6 +24,7 @@ _ROWS = 50_000
 
 class _Outliers:
     codes = ("data.outliers", "data.wild_values")
+    sample_rows = _ROWS
     examples = (
         Example(
             make=lambda: table({"a": [float(i % 10) for i in range(97)] + [90.0, -90.0, 95.0]}),

@@ -22,6 +22,7 @@ _PEOPLE = 0.6
 
 class _PersonalData:
     codes = ("data.personal",)
+    sample_rows = _ROWS
     examples = (
         Example(make=lambda: table({"contact": [f"user{i}@example.org" for i in range(60)]}), codes=("data.personal",)),
         Example(make=lambda: table({"phone": [f"+44 20 7946 {i:04d}" for i in range(60)]}), codes=("data.personal",)),

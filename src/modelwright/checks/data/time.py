@@ -43,6 +43,7 @@ def _drifting(drift: bool) -> DataEvidence:
 
 class _Time:
     codes = ("leak.time",)
+    sample_rows = _ROWS
     examples = (
         Example(make=lambda: _drifting(True), codes=("leak.time",)),
         Example(make=lambda: _drifting(False)),

@@ -55,6 +55,7 @@ class _Suspect:
 
 class _Trigger:
     codes = (_CODE,)
+    sample_rows = _ROWS
     examples = (
         Example(make=lambda: _visits(planted=True), codes=(_CODE,)),
         Example(make=lambda: _visits(planted=False)),

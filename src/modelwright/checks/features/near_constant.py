@@ -17,6 +17,7 @@ _SAMPLE = 100_000
 
 class _NearConstant:
     codes = ("feature.near_constant",)
+    sample_rows = _SAMPLE
     examples = (
         Example(make=lambda: table({"a": [1.0] * 399 + [2.0]}), codes=("feature.near_constant",)),
         Example(make=lambda: table({"a": [1.0] * 300 + [2.0] * 100})),

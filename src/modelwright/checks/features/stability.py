@@ -49,6 +49,7 @@ class _Stability:
     differ as much as chance lets them. The sealed rows take no part."""
 
     codes = ("feature.stability",)
+    sample_rows = 2 * _SAMPLE
     examples = (
         Example(make=lambda: _drifting(1.5), codes=("feature.stability",)),
         Example(make=lambda: _drifting(0.0)),

@@ -24,6 +24,7 @@ _SAMPLE = 50_000
 
 class _Unseen:
     codes = ("feature.unseen", "feature.shift")
+    sample_rows = 2 * _SAMPLE
     examples = (
         Example(
             make=lambda: table({"kind": ["a", "b"] * 100 + ["c", "a"] * 60}, train_rows=200), codes=("feature.unseen",)
