@@ -61,8 +61,8 @@ class Watch:
     def listen(self) -> None:
         for line in self.process.stderr:
             word = line.split()
-            if word and word[0].rstrip(':') in STEPS:
-                self.step = word[0].rstrip(':')
+            if word and word[0].rstrip(":") in STEPS:
+                self.step = word[0].rstrip(":")
             if os.environ.get("SHOW"):
                 print(f"   {time.monotonic() - self._wall:6.1f} {line.rstrip()}", flush=True)
 

@@ -73,7 +73,7 @@ def test_both_products_answer_by_name(cli: Callable[..., Any], tmp_path: Path, r
 def test_the_run_is_made_again_to_the_last_byte(cli: Callable[..., Any], tmp_path: Path, run: dict[str, Any]) -> None:
     said = cli("reproduce", run["run_id"], "--json")
     assert said.code == 0, said.out
-    assert said.json["same"] is True
+    assert said.json["identical"] is True
 
 
 def test_a_run_killed_in_training_ends_with_the_same_digest(
@@ -89,6 +89,7 @@ def test_a_run_killed_in_training_ends_with_the_same_digest(
     units = folder / ".modelwright" / "cache" / "units"
     while process.poll() is None and len(list(units.glob("*/result.json"))) < 4:
         time.sleep(0.02)
+    assert process.poll() is None
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     kept = {file.parent.name for file in units.glob("*/result.json")}

@@ -153,7 +153,7 @@ NUMBERS = {
     "n_estimators": ("issue", ("-5", "1e3", "ten", "0", "100.5", "1000000000000000000", "'100'", "true")),
     "max_depth": ("issue", ("-1", "0", "deep", "[3]", "3.5")),
     "threshold": ("issue", ("high", "1e999", "true", "0x10")),
-    "folds": ("auto", ("1", "-3", "1000", "five", "2.5", "null")),
+    "folds": ("auto", ("1", "-3", "1000", "five", "2.5", "[5]")),
     "budget_s": ("auto", ("0", "-60", "99999", "1h", "null", ".inf")),
     "memory_share": ("auto", ("0.9", "0", "80%", "all")),
     "seed": ("auto", ("-1", "4294967296", "x", "1.5")),

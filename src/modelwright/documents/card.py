@@ -255,8 +255,8 @@ def of_fast(record: RunRecord) -> str:
     target = record.problem.target if record.problem and record.problem.target else "the target"
     words = (
         f"One small model that predicts {text.safe(target)} and stands in for the ensemble `best` of the same run "
-        "where a row has to be scored in microseconds. The findings, the limits and the verdict are those of `best`, whose "
-        "card is in its own bundle."
+        "where a row has to be scored in microseconds. The findings, the limits and the verdict are those of `best`, "
+        "whose card is in its own bundle."
     )
     table = text.table(*product_table(record), right=(2, 3))
     return f"# {name}: the quick product\n\n{words}\n\n{table}\n"

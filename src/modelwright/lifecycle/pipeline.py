@@ -28,6 +28,7 @@ from modelwright.lifecycle.environment import (
     lock_digest,
     plugins_digest,
 )
+from modelwright.lifecycle.mirroring import mirror
 from modelwright.lifecycle.operation import Context, Progress
 from modelwright.lifecycle.prepare import Prepared, Rows, divide, notes_of, prepare
 from modelwright.lifecycle.reviewing import since_last
@@ -105,14 +106,20 @@ def _execute(order: Order, context: Context) -> RunRecord:
 
 def _rows(order: Order) -> Rows:
     prepared = prepare(order.spec, order.base_dir)
+    _metric(order, prepared)  # one that does not fit is refused before the rows are divided
     return Rows(prepared=prepared, division=divide(prepared, order.spec, order.base_dir))
 
 
-def _prepared(order: Order, context: Context, rows: Rows, started: float) -> RunRecord:
+def _metric(order: Order, prepared: Prepared) -> tuple[str, Metric]:
     from modelwright.evaluation.catalog import resolve
+    from modelwright.evaluation.costs import charged
 
-    problem = rows.prepared.problem
-    metric, scorer = resolve(order.spec.evaluation.metric or problem.metric, problem.task)
+    with charged(order.spec.evaluation.cost, prepared.classes):
+        return resolve(order.spec.evaluation.metric or prepared.problem.metric, prepared.problem.task)
+
+
+def _prepared(order: Order, context: Context, rows: Rows, started: float) -> RunRecord:
+    metric, scorer = _metric(order, rows.prepared)
     read_s = round(time.monotonic() - started, 4)
 
     workspace = Workspace(context.workspace, actor=context.actor, clock=context.clock)
@@ -324,7 +331,7 @@ def _finish(run: _Run, packed: package.Packed, report: Report, verdict: Verdict)
     payload = {"decision": verdict.decision.value, "metric": report.metric, "value": report.primary.value}
     journal.append("run.finished", f"run:{record.run_id}", payload)
     if run.order.spec.tracking is not None:
-        run.note(notes=(*run.record.notes, *_track(run, folder)))
+        run.note(notes=(*run.record.notes, *mirror(run.record, run.order.spec, folder)))
         workspace.write_record(run.record)
     return run.record
 
@@ -346,24 +353,6 @@ def _register(run: _Run, journal: Journal, digest: str, verdict: Verdict) -> int
         decision=verdict.decision,
         bundle_path=bundle.relative_to(run.workspace.root).as_posix(),
     ).version
-
-
-def _track(run: _Run, folder: Path) -> list[str]:
-    """Mirror the run elsewhere; a tracker that fails never fails the run."""
-    from modelwright.core.errors import ModelwrightError
-    from modelwright.core.plugins import load
-
-    tracking = run.order.spec.tracking
-    if tracking is None or tracking.mlflow is None:
-        return []
-    try:
-        tracker = load("trackers", "mlflow")(
-            uri=tracking.mlflow, experiment=tracking.experiment, register=tracking.register
-        )
-        where = tracker.log_run(msgspec.to_builtins(run.record), folder, folder / "bundle")
-    except ModelwrightError as error:
-        return [f"The copy to MLflow failed: {error.message} {error.hint}".strip()]
-    return [f"A copy of this run is in MLflow: {where}"]
 
 
 def _abandon(run: _Run, error: BaseException) -> None:

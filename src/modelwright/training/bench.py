@@ -130,9 +130,9 @@ def _largest(frame: pl.DataFrame) -> int:
     """Bytes that a file of a typed frame's rows can have: 8 for a number or an offset, a bit for missing, the texts."""
     import polars as pl
 
-    texts = frame.select(pl.col(pl.String).str.len_bytes().sum()).row(0)
+    texts = sum(int(each.str.len_bytes().sum()) for each in frame.select(pl.col(pl.String)))
     n = frame.height
-    return int(sum(texts)) + frame.width * (8 * n + n // 8 + 4_096) + 65_536
+    return texts + frame.width * (8 * n + n // 8 + 4_096) + 65_536
 
 
 def write_folds(folds: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]], n_rows: int, file: Path) -> None:

@@ -120,12 +120,13 @@ class Race:
     _quick_score: float | None = None
     #: fold models that an ensemble may be made of
     _members: int = 0
-    #: all units that were in the race so far, by name
+    #: units by name that tell how fast this machine is; not those of the plain model, which also wait for imports
     _units: dict[str, Unit] = field(default_factory=dict)
 
     def run(self, entries: Sequence[Entry]) -> None:
         """Fit and judge every entry that time allows; afterwards each is done, failed or skipped, and says why."""
         owner = {unit.name: entry for entry in entries for unit in entry.units}
+        self._units.update({unit.name: unit for entry in entries for unit in entry.units})
         ended = self.work(
             [unit for entry in entries for unit in entry.units],
             admit=lambda unit: self._admit(owner[unit.name]),
@@ -147,7 +148,6 @@ class Race:
     ) -> str:
         """Hand out units in order, those first that are ready; returns why it ended early, or an empty string."""
         session = self.session
-        self._units.update({unit.name: unit for unit in units})
         queue, running = deque(units), set[str]()
         while queue or running:
             ended = self._over()
@@ -207,6 +207,7 @@ class Race:
         """What a fit was expected to take before anything was measured."""
         bench = self.session.bench
         rows = bench.learn_rows(unit.fold).size
+        rows = min(rows, unit.most_rows or rows)
         return expected_fit_s(unit.family, rows, bench.frame.width, unit.params, max(1, bench.n_classes - 1))
 
     def _pace(self) -> float:

@@ -61,9 +61,10 @@ def test_theme_and_sorting_work(browser: Any, tmp_path: Path) -> None:
     light = page.evaluate(background)
     page.click(".toggle")
     assert page.evaluate(background) != light
-    fit = page.locator("table.sortable th").nth(2)
+    table = page.locator("table.sortable").first
+    fit = table.locator("th").nth(2)
     fit.locator("button").click()
-    times = page.eval_on_selector_all("table.sortable tbody tr", "rows => rows.map(r => +r.cells[2].dataset.value)")
+    times = table.locator("tbody tr").evaluate_all("rows => rows.map(r => +r.cells[2].dataset.value)")
     assert times == sorted(times)
     assert fit.get_attribute("aria-sort") == "ascending"
     assert [each for each in trouble if not each.startswith("data:")] == []

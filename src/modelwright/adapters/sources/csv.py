@@ -91,8 +91,10 @@ def _pieces(path: Path, options: ReadOptions) -> Iterator[Piece]:
 def _cut(text: Text, path: Path, broken: bool, *, last: bool, first: bool) -> tuple[Piece | None, bytes, bool]:
     """The records that end in the text, the bytes behind them, and whether quotes are broken from here on."""
     from modelwright.adapters.sources._lines import salvage
-    from modelwright.adapters.sources._scan import LONGEST_LINE_BYTES
+    from modelwright.adapters.sources._scan import LONGEST_LINE_BYTES, too_long
 
+    if len(text.body) > LONGEST_LINE_BYTES and text.body.find(b"\n", 0, LONGEST_LINE_BYTES + 1) < 0:
+        raise too_long(text.first_line, path.name)
     if not broken:
         end = len(text.body) if last else _last_end(text.body)
         body = replace(text, body=text.body[:end])
