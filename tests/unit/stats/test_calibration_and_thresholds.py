@@ -98,3 +98,21 @@ def test_costs_give_elkans_threshold() -> None:
     assert thresholds.by_cost(1.0, 9.0) == pytest.approx(0.1)
     with pytest.raises(ValueError, match="positive"):
         thresholds.by_cost(0.0, 1.0)
+
+
+def test_many_rows_are_drawn_class_by_class_and_change_next_to_nothing() -> None:
+    rng = np.random.default_rng(21)
+    n = 4 * calibration.MOST_ROWS
+    truth = rng.beta(0.6, 6.0, n)  # rare positives
+    y = (rng.random(n) < truth).astype(np.int64)
+    p = truth**2 / (truth**2 + (1 - truth) ** 2)  # overconfident
+    raw = np.column_stack([1 - p, p])
+    few, again = (calibration.fit(raw, y, seed=3) for _ in range(2))
+    assert few == again
+    assert few.n == calibration.MOST_ROWS
+    fixed = few.apply(raw)[:, 1]
+    assert abs(float(fixed.mean()) - float(y.mean())) < 0.003
+    assert calibration.expected_error(fixed, y) < 0.2 * calibration.expected_error(p, y)
+    one = calibration.fit_as("platt", raw, y, seed=3)
+    assert one.method == "platt"
+    assert one.losses is None
