@@ -38,7 +38,7 @@ class Effort:
     disturbed: int = 1_000
     grids: int = 200
     explained: int = 500
-    #: rows that were learned from, for the score that shows overfitting; 10,000 say it as well as a million
+    #: rows that were learned from, for the score that shows overfitting; a few thousand say it as well as a million
     trained: int = 1_000_000_000
 
     def note(self, n_rows: int, n_trained: int, members: int) -> str:
@@ -68,17 +68,17 @@ def effort(model: ModelLike, frame: pl.DataFrame, *, by_row: bool = True) -> Eff
     visits, steps = visits_of(model.members), steps_of(model.members)
     moved = sum(_moved(frame[field.name]) for field in model.signature.inputs if field.name in frame.columns)
     usual, repeats = Effort(), _REPEATS
-    permuted = _rows(_PERMUTED, visits * moved * repeats, 300, usual.permuted)
+    permuted = _rows(_PERMUTED, visits * moved * repeats, 150, usual.permuted)
     if permuted < min(_FEW, frame.height):
         repeats = _FEW_REPEATS
-        permuted = _rows(_PERMUTED, visits * moved * repeats, 300, min(_FEW, usual.permuted))
+        permuted = _rows(_PERMUTED, visits * moved * repeats, 150, min(_FEW, usual.permuted))
     return Effort(
         permuted=permuted,
         repeats=repeats,
-        disturbed=_rows(_DISTURBED, visits * _DISTURBANCES, 200, usual.disturbed),
-        grids=_rows(_GRIDS, visits * _GRID_POINTS, 50, usual.grids),
+        disturbed=_rows(_DISTURBED, visits * _DISTURBANCES, 100, usual.disturbed),
+        grids=_rows(_GRIDS, visits * _GRID_POINTS, 25, usual.grids),
         explained=_rows(_EXPLAINED, steps, 50, usual.explained),
-        trained=_rows(_TRAINED, visits, 10_000, usual.trained) if by_row else usual.trained,
+        trained=_rows(_TRAINED, visits, 2_000, usual.trained) if by_row else usual.trained,
     )
 
 

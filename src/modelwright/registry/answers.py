@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from modelwright.core.errors import ModelError, did_you_mean
@@ -37,9 +39,15 @@ def conform_frame(frame: pl.DataFrame, signature: Signature) -> tuple[pl.DataFra
     return stored, coercions
 
 
-def conform_row(values: Mapping[str, Any], signature: Signature) -> dict[str, Any]:
-    """One row as `conform_frame` would store it; values of the declared type take no detour through a table."""
+def conform_row(
+    values: Mapping[str, Any], signature: Signature, cells: dict[tuple[str, type, Any], Any] | None = None
+) -> dict[str, Any]:
+    """One row as `conform_frame` would store it; values of the declared type take no detour through a table.
+
+    cells: remembers what other values (a category written as a number, a truth written as text) are stored as.
+    """
     row: dict[str, Any] = {}
+    cells = {} if cells is None else cells
     for field in signature.inputs:
         try:
             value = values[field.name]
@@ -48,7 +56,7 @@ def conform_row(values: Mapping[str, Any], signature: Signature) -> dict[str, An
         if value is not None:
             value = _QUICK[field.type](value)
             if value is _UNDECIDED:
-                return _slow_row(values, signature)
+                value = _remembered(values, field, signature, cells)
         row[field.name] = value
     return row
 
@@ -91,12 +99,18 @@ def describe_task(signature: Signature) -> str:
     }.get(signature.task, f"predicted class of {signature.target or 'the target'}")
 
 
+#: texts that every reader takes for the same number
+_DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,10})?", re.ASCII)
+
+
 def _number(value: Any) -> Any:
     kind = type(value)
     if kind is float:
         return value if math.isfinite(value) else None
     if kind is int or kind is bool:
         return float(value) if -(2**53) <= value <= 2**53 else _UNDECIDED
+    if kind is str and _DECIMAL.fullmatch(value):
+        return float(value)
     return _UNDECIDED
 
 
@@ -115,6 +129,9 @@ def _moment(value: Any) -> Any:
     return value if type(value) is datetime and value.tzinfo is None else _UNDECIDED
 
 
+#: cells remembered of one bundle; free texts and measured numbers would fill the memory otherwise
+_MOST_CELLS = 20_000
+
 _QUICK: dict[ColumnType, Callable[[Any], Any]] = {
     ColumnType.NUMBER: _number,
     ColumnType.BOOLEAN: _boolean,
@@ -124,16 +141,31 @@ _QUICK: dict[ColumnType, Callable[[Any], Any]] = {
 }
 
 
-def _slow_row(values: Mapping[str, Any], signature: Signature) -> dict[str, Any]:
+def _remembered(
+    values: Mapping[str, Any], field: SignatureField, signature: Signature, cells: dict[tuple[str, type, Any], Any]
+) -> Any:
+    """What a table would store for this cell: each cell of a row is read by itself, so it can be remembered."""
+    value = values[field.name]
+    key = (field.name, type(value), repr(value) if type(value) is float else value)  # 0.0 and -0.0 differ
+    try:
+        if key in cells:
+            return cells[key]
+    except TypeError:  # a list or an object: nothing that a column holds
+        return _slow_cell(value, field, signature)
+    stored = _slow_cell(value, field, signature)
+    if len(cells) >= _MOST_CELLS:
+        cells.clear()
+    cells[key] = stored
+    return stored
+
+
+def _slow_cell(value: Any, field: SignatureField, signature: Signature) -> Any:
     import polars as pl
 
-    try:
-        frame = pl.DataFrame({field.name: [values[field.name]] for field in signature.inputs}, strict=False)
-    except KeyError as error:
-        raise _absent(str(error.args[0]), values) from None
-    stored, _ = conform_frame(frame, signature)
-    row = stored.row(0, named=True)
-    return {name: float(value) if type(value) is int else value for name, value in row.items()}
+    frame = pl.DataFrame({field.name: [value]}, strict=False)
+    stored, _ = conform_frame(frame, msgspec.structs.replace(signature, inputs=(field,)))
+    found = stored.row(0)[0]
+    return float(found) if type(found) is int else found
 
 
 def _refuse_unreadable(raw: pl.Series, field: SignatureField) -> None:

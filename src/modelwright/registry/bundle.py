@@ -122,6 +122,7 @@ class LoadedBundle:
         self.model = model
         self.scorer = scorer
         self._files = verified.files
+        self._cells: dict[tuple[str, type, Any], Any] = {}
 
     @property
     def signature(self) -> Signature:
@@ -159,7 +160,7 @@ class LoadedBundle:
                 code="bundle.batch_only",
                 hint="predict a table that holds the history too, or train without windows and custom functions",
             )
-        return self.scorer.row(answers.conform_row(values, self.signature))
+        return self.scorer.row(answers.conform_row(values, self.signature, self._cells))
 
 
 def predictions_frame(bundle: LoadedBundle, predictions: Predictions) -> pl.DataFrame:

@@ -128,8 +128,8 @@ PORTFOLIO: tuple[Entrant, ...] = (
         least_rows=2_000,
         params={
             "num_leaves": 63,
-            "learning_rate": 0.03,
-            "n_estimators": 1500,
+            "learning_rate": 0.05,
+            "n_estimators": 800,
             "colsample_bytree": 0.6,
             "subsample": 0.8,
             "min_child_samples": 10,
@@ -203,8 +203,8 @@ PORTFOLIO: tuple[Entrant, ...] = (
         least_rows=5_000,
         params={
             "num_leaves": 63,
-            "learning_rate": 0.03,
-            "n_estimators": 1500,
+            "learning_rate": 0.05,
+            "n_estimators": 800,
             "colsample_bytree": 0.5,
             "subsample": 0.8,
             "min_child_samples": 10,

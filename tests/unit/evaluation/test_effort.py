@@ -38,12 +38,12 @@ def test_more_members_are_tried_on_fewer_rows_and_say_so() -> None:
             less.explained,
         )
     last = found[-1]
-    assert (last.permuted, last.repeats, last.disturbed, last.grids, last.explained) == (300, 3, 200, 50, 50)
+    assert (last.permuted, last.repeats, last.disturbed, last.grids, last.explained) == (150, 3, 100, 25, 50)
     said = last.note(60_000, 300_000, 25)
     assert said == (
-        "Measured on a sample of the 60000 test rows, as the model has 25 members: importance on 300, "
-        "robustness on 200, dependence on 50, contributions on 50. "
-        "The train scores are of a sample of 10000 of 300000 rows."
+        "Measured on a sample of the 60000 test rows, as the model has 25 members: importance on 150, "
+        "robustness on 100, dependence on 25, contributions on 50. "
+        "The train scores are of a sample of 2000 of 300000 rows."
     )
     assert Effort().note(60_000, 300_000, 1) == ""
 

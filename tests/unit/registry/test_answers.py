@@ -12,6 +12,7 @@ import pytest
 from modelwright.core.errors import ModelError
 from modelwright.core.nouns import ColumnType, Signature, SignatureField, Task
 from modelwright.core.tables import Predictions
+from modelwright.registry import answers
 from modelwright.registry.answers import conform_frame, conform_row, predictions_frame
 
 SIGNATURE = Signature(
@@ -66,6 +67,14 @@ def test_values_that_do_not_read_are_counted_and_a_column_of_them_refused() -> N
         {"number": 3},
         {"number": True},
         {"number": "7"},
+        {"number": "-29.850"},
+        {"number": "007"},
+        {"number": "1e3"},
+        {"number": "-0"},
+        {"kind": 7.5},
+        {"kind": -0.0},
+        {"kind": 0.0},
+        {"kind": True},
         {"number": float("nan")},
         {"number": float("inf")},
         {"number": 2**60},
@@ -88,7 +97,17 @@ def test_a_row_is_stored_as_the_same_row_of_a_frame(change: dict[str, Any]) -> N
     row = ROW | change
     frame = pl.DataFrame({name: [value] for name, value in row.items()}, strict=False)
     stored = conform_frame(frame, SIGNATURE)[0].row(0, named=True)
-    assert conform_row(row, SIGNATURE) == stored
+    cells: dict[Any, Any] = {}
+    for _ in range(2):  # the second time from memory
+        assert conform_row(row, SIGNATURE, cells) == stored
+
+
+def test_what_cells_are_stored_as_is_remembered_within_bounds() -> None:
+    cells: dict[Any, Any] = {}
+    for value in range(answers._MOST_CELLS + 10):
+        cells[("kind", int, -value)] = "x"
+    conform_row(ROW | {"kind": 7}, SIGNATURE, cells)
+    assert len(cells) == 1
 
 
 @pytest.mark.parametrize(
