@@ -73,7 +73,7 @@ def test_both_products_answer_by_name(cli: Callable[..., Any], tmp_path: Path, r
 def test_the_run_is_made_again_to_the_last_byte(cli: Callable[..., Any], tmp_path: Path, run: dict[str, Any]) -> None:
     said = cli("reproduce", run["run_id"], "--json")
     assert said.code == 0, said.out
-    assert said.json["identical"] is True
+    assert said.json["reproduced"] is True
 
 
 def test_a_run_killed_in_training_ends_with_the_same_digest(
@@ -86,7 +86,7 @@ def test_a_run_killed_in_training_ends_with_the_same_digest(
     process = subprocess.Popen(
         command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
-    units = folder / ".modelwright" / "cache" / "units"
+    units = folder / ".modelwright" / "cache" / "units" / "units"
     while process.poll() is None and len(list(units.glob("*/result.json"))) < 4:
         time.sleep(0.02)
     assert process.poll() is None

@@ -55,6 +55,8 @@ def conform_row(
             raise _absent(field.name, values) from None
         if value is not None:
             value = _QUICK[field.type](value)
+            if value is _UNDECIDED and field.type is ColumnType.NUMBER and not field.format:
+                value = _written_number(values[field.name])
             if value is _UNDECIDED:
                 value = _remembered(values, field, signature, cells)
         row[field.name] = value
@@ -99,8 +101,12 @@ def describe_task(signature: Signature) -> str:
     }.get(signature.task, f"predicted class of {signature.target or 'the target'}")
 
 
-#: texts that every reader takes for the same number
+#: texts that mean the same number wherever a column has no way of writing of its own
 _DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,10})?", re.ASCII)
+
+
+def _written_number(value: Any) -> Any:
+    return float(value) if type(value) is str and _DECIMAL.fullmatch(value) else _UNDECIDED
 
 
 def _number(value: Any) -> Any:
@@ -109,8 +115,6 @@ def _number(value: Any) -> Any:
         return value if math.isfinite(value) else None
     if kind is int or kind is bool:
         return float(value) if -(2**53) <= value <= 2**53 else _UNDECIDED
-    if kind is str and _DECIMAL.fullmatch(value):
-        return float(value)
     return _UNDECIDED
 
 
