@@ -7,6 +7,7 @@ Only development rows take part. Which proofs were finished depends on the clock
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -119,7 +120,10 @@ def write(folder: Path, partition: Partition, learned: learn.Learned, order: Pro
         request = request_of(partition, order.learning, context)
         if order.doubts.any:  # where something is in doubt the time that training left over goes into proofs
             request = replace(request, budget_s=request.budget_s + _left_over_s(learned, order.learning.spec, share))
-        found = prove(refit_order(request, partition, learned), order.doubts)
+        started = time.monotonic()
+        asked = refit_order(request, partition, learned)  # an ensemble's answers to learned rows take seconds
+        left_s = max(0.0, request.budget_s - (time.monotonic() - started))
+        found = prove(replace(asked, request=replace(request, budget_s=left_s)), order.doubts)
     proven = Proven(
         proofs=found.proofs, learning_curve=found.learning_curve, missing=found.missing or {}, plan=found.plan
     )
