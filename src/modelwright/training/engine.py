@@ -224,7 +224,7 @@ class _Training:
         found = products.choose(method, done, self.judge, self.session.store, self._seed) if others else None
         if found is None or list(found.entries) == [plain.candidate.name]:
             return None
-        if plain.status == "done" and not self.judge.better(found.blend.score, plain.score):
+        if plain.status == "done" and products.no_better(found, plain, self.session.request, self.judge):
             return None
         if bagging:
             products.add_bags(found)

@@ -20,7 +20,7 @@ from modelwright.training.finishing import Part
 from modelwright.training.portfolio import LineUp
 from modelwright.training.race import Entry
 from modelwright.training.request import TrainRequest
-from modelwright.training.scoring import Judge
+from modelwright.training.scoring import Judge, within_noise
 from modelwright.training.units import UnitResult, UnitStore
 
 if TYPE_CHECKING:
@@ -135,6 +135,14 @@ def _too_heavy(blend: Blend, known: Mapping[str, Entry]) -> str | None:
 def _told(method: str, blend: Blend, judge: Judge) -> str:
     members = ", ".join(f"{name} {weight:.0%}" for name, weight in blend.weights.items())
     return f"ensemble ({method}): {members}; {judge.metric_name} {blend.score:.4f} out of fold"
+
+
+def no_better(ensemble: Ensemble, plain: Entry, request: TrainRequest, judge: Judge) -> bool:
+    """Whether the plain model is the answer: it is not beaten, or, where nobody asked for an ensemble, not by more than
+    the noise of the folds; what is simpler and as good would be signed."""
+    if not judge.better(ensemble.blend.score, plain.score):
+        return True
+    return request.model.ensemble == "auto" and within_noise(plain.scores, ensemble.blend.scores, judge)
 
 
 def add_bags(ensemble: Ensemble) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from modelwright.core.nouns import Column, ColumnType, Role, Schema, Task
 from modelwright.spec.model import ModelSpec
-from modelwright.training import products
+from modelwright.training import ensembling, products
 from modelwright.training.candidates import Candidate
 from modelwright.training.engine import train
 from modelwright.training.race import SCOUTS, enter
@@ -116,3 +116,23 @@ def test_a_plain_model_that_is_as_good_stays_alone(tmp_path: Path) -> None:
     made = train(replace(asked, y=y, model=ModelSpec(type=["ridge", "decision_tree"], ensemble="greedy")))
     assert made.chosen_family == "ridge"
     assert made.fast is None
+
+
+@pytest.mark.parametrize(
+    ("scores", "asked", "plain_is_the_answer"),
+    [
+        ((0.80, 0.82, 0.84), "auto", False),  # better on each fold by the same
+        ((0.70, 0.90, 0.73), "auto", True),  # better on the mean, within the noise of the folds
+        ((0.70, 0.90, 0.73), "greedy", False),  # asked for, and better on the mean
+        ((0.60, 0.70, 0.73), "greedy", True),  # not better at all
+    ],
+)
+def test_what_is_simpler_and_as_good_is_the_answer(
+    tmp_path: Path, scores: tuple[float, ...], asked: str, plain_is_the_answer: bool
+) -> None:
+    request = _tables.request(tmp_path, model=ModelSpec(ensemble=asked))  # type: ignore[arg-type]
+    plain = enter([Candidate(name="logistic", family="logistic")], 0, 3)[0]
+    plain.status, plain.scores = "done", (0.75, 0.77, 0.79)
+    blend = ensembling.Blend(weights={"boost": 1.0}, raw=[], scores=scores)
+    found = products.Ensemble(blend=blend, entries={})
+    assert products.no_better(found, plain, request, judge_of(request)) is plain_is_the_answer
