@@ -92,16 +92,11 @@ def stacked(candidates: Mapping[str, Raw], judge: Judge) -> Blend:
 
 
 def blended(candidates: Mapping[str, Raw], weights: Mapping[str, float]) -> list[NDArray[np.float64]]:
-    """The weighted mean per fold, added in the order of the weights."""
+    """The weighted mean per fold, added in the order of the weights, as the model adds its members."""
+    from modelwright.registry.model import weighted
+
     folds = len(next(iter(candidates.values())))
-    return [sum_of([candidates[name][fold] for name in weights], list(weights.values())) for fold in range(folds)]
-
-
-def sum_of(outputs: Sequence[NDArray[np.float64]], weights: Sequence[float]) -> NDArray[np.float64]:
-    total = outputs[0] * weights[0]
-    for output, weight in zip(outputs[1:], weights[1:], strict=True):
-        total = total + output * weight
-    return total
+    return [weighted([candidates[name][fold] for name in weights], list(weights.values())) for fold in range(folds)]
 
 
 # ---------------------------------------------------------------- selection

@@ -149,6 +149,7 @@ class Race:
         """Hand out units in order, those first that are ready; returns why it ended early, or an empty string."""
         session = self.session
         queue, running = deque(units), set[str]()
+        session.places.update(dict.fromkeys(unit.name for unit in units if unit.name not in session.places))
         while queue or running:
             ended = self._over()
             if ended:

@@ -35,6 +35,8 @@ class Session:
     started_s: float
     results: dict[str, UnitResult] = field(default_factory=dict)
     asked: dict[str, None] = field(default_factory=dict)  # names in the order of asking: the plan, once finished
+    #: names in the order of planning, which does not depend on which unit was ready first
+    places: dict[str, None] = field(default_factory=dict)
     steps: list[str] = field(default_factory=list)  # steps of the plan that are no units
     flying: set[str] = field(default_factory=set)  # names of units that workers have or will get
     failures: dict[str, Outcome] = field(default_factory=dict)
@@ -89,12 +91,13 @@ class Session:
 
     def fit_here(self, fitter: Fitter, unit: Unit) -> None:
         """Have a unit done in this process: for the constant, which is there before any worker is."""
-        self.asked[unit.name] = None
+        self.asked[unit.name] = self.places[unit.name] = None
         self.results[unit.name] = fitter.run(unit)
 
     def plan(self) -> tuple[str, ...]:
         """Finished units in the order in which they were planned, then the steps taken on top of them."""
-        return (*(name for name in self.asked if name in self.results), *self.steps)
+        order = [*(name for name in self.places if name in self.asked), *self.asked]
+        return (*(name for name in dict.fromkeys(order) if name in self.results), *self.steps)
 
     def listen(self, timeout_s: float = 0.1) -> list[Outcome]:
         """News from the workers, kept and announced."""
