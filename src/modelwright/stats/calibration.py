@@ -63,12 +63,24 @@ class Calibrator:
         return np.column_stack([1.0 - positive, positive])
 
     def row(self) -> Callable[[Sequence[float]], list[float]]:
-        """A closure for one row of probabilities, equal to `apply` to 1e-12."""
+        """A closure for one row of probabilities, equal to `apply` bit for bit."""
         if self.method == "identity":
             return list
+        if self.method in ("platt", "beta"):
+            return self._beta_row()
 
         def one(p: Sequence[float]) -> list[float]:
             return [float(value) for value in self.apply(np.array([p], dtype=np.float64))[0]]
+
+        return one
+
+    def _beta_row(self) -> Callable[[Sequence[float]], list[float]]:
+        a, b, c = _beta_form(self.method, self.parameters)
+
+        def one(p: Sequence[float]) -> list[float]:
+            clipped = min(max(p[1], EPSILON), 1 - EPSILON)  # numpy's functions: math's may differ in the last bit
+            half = 0.5 * (a * float(np.log(clipped)) - b * float(np.log(1 - clipped)) + c)
+            return [1.0 - (positive := 0.5 * (1.0 + float(np.tanh(half)))), positive]
 
         return one
 

@@ -40,9 +40,9 @@ def mean(values: NDArray[np.float64], level: float = 0.95) -> tuple[float, float
     centre = float(values.mean()) if n else 0.0
     if n < 2:
         return centre, centre
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
-    half = float(t.ppf(0.5 + level / 2, n - 1)) * float(values.std(ddof=1)) / math.sqrt(n)
+    half = float(stdtrit(n - 1, 0.5 + level / 2)) * float(values.std(ddof=1)) / math.sqrt(n)
     return centre - half, centre + half
 
 

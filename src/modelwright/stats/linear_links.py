@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 #: identity: values; sigmoid: log-odds of class 1; softmax: one score per class; share: probability of class 1;
 #: shares: one unnormalised share per class; halving: 2 ** -x (isolation forest, Liu et al. 2008)
 LINKS = ("identity", "sigmoid", "softmax", "share", "shares", "halving")
-Row = Callable[[NDArray[np.float64]], list[float]]
+Row = Callable[[Any], list[float]]
 
 
 def as_rows(X: NDArray[np.float64], n_features: int) -> NDArray[np.float64]:
@@ -66,10 +65,10 @@ def apply(link: str, raw: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def row_link(link: str) -> Row:
-    """`apply` for one raw row (m,), as plain floats."""
+    """`apply` for one raw row (m,), as plain floats, bit for bit."""
     return {
         "identity": lambda raw: [float(raw[0])],
-        "halving": lambda raw: [2.0 ** -float(raw[0])],
+        "halving": lambda raw: [float(np.exp2(-float(raw[0])))],
         "sigmoid": _row_sigmoid,
         "share": _row_share,
         "softmax": _row_softmax,
@@ -77,33 +76,27 @@ def row_link(link: str) -> Row:
     }[link]
 
 
-def _row_sigmoid(raw: NDArray[np.float64]) -> list[float]:
+def _row_sigmoid(raw: Sequence[float]) -> list[float]:
     z = float(raw[0])
-    if z >= 0:
-        p = 1.0 / (1.0 + math.exp(-z))
-    else:
-        power = math.exp(z) if z > -745 else 0.0
-        p = power / (1.0 + power)
+    power = float(np.exp(-abs(z)))  # math.exp may differ from numpy's in the last bit
+    p = (1.0 if z >= 0 else power) / (1.0 + power)
     return [1.0 - p, p]
 
 
-def _row_share(raw: NDArray[np.float64]) -> list[float]:
+def _row_share(raw: Sequence[float]) -> list[float]:
     p = min(1.0, max(0.0, float(raw[0])))
     return [1.0 - p, p]
 
 
-def _row_softmax(raw: NDArray[np.float64]) -> list[float]:
-    scores = raw.tolist()
-    top = max(scores)
-    powers = [math.exp(score - top) for score in scores]
-    total = sum(powers)
-    return [power / total for power in powers]
+def _row_softmax(raw: Sequence[float]) -> list[float]:
+    scores = np.asarray(raw, dtype=np.float64)
+    power = np.exp(scores - scores.max())
+    return list((power / power.sum()).tolist())
 
 
-def _row_shares(raw: NDArray[np.float64]) -> list[float]:
-    shares = raw.tolist()
-    total = sum(shares)
-    return [share / total for share in shares]
+def _row_shares(raw: Sequence[float]) -> list[float]:
+    shares = np.asarray(raw, dtype=np.float64)
+    return list((shares / shares.sum()).tolist())
 
 
 def graph_link(builder: GraphBuilder, link: str, raw: str) -> str:

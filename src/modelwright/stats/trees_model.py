@@ -47,6 +47,11 @@ class TreeModel:
         raw, link = self._engine.row(), linear_links.row_link(self.link)
         return lambda x: link(raw(x))
 
+    def packed_scorer(self) -> Callable[[bytes], Sequence[float]]:
+        """`row_scorer` from the bytes of a row of float64; make one per thread."""
+        raw, link = self._engine.packed_row(), linear_links.row_link(self.link)
+        return lambda content: link(raw(content))
+
     def contributions(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Exact TreeSHAP of the raw output: log-odds for boosters, probability for forests, value for regression."""
         out = self._engine.contributions(linear_links.as_rows(X, self.tables.n_features))

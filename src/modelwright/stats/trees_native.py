@@ -10,16 +10,31 @@ import ctypes
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
+from blake3 import blake3
 from numpy.typing import NDArray
 
 from modelwright.core.errors import ModelError
 from modelwright.stats.lightgbm_library import CONTRIBUTIONS, LEAF, RAW, Booster, checked, library
 from modelwright.stats.trees import TreeTables
+from modelwright.stats.trees_bits import FEWEST, Bits, fits
 
 _CELLS = 8_000_000
 _COVER_TOTAL = 1e9  # covers become int32 counts that sum to this per tree
+
+
+_BOOSTERS: WeakValueDictionary[bytes, Booster] = WeakValueDictionary()
+_BITS: WeakValueDictionary[bytes, Bits] = WeakValueDictionary()
+
+
+def _identity(t: TreeTables) -> bytes:
+    """Equal for tables that give equal predictions, node by node."""
+    hasher = blake3(f"{t.n_features} {t.n_outputs} {t.value.shape}".encode())
+    for array in (t.starts, t.feature, t.threshold, t.left, t.right, t.missing_left, t.value):
+        hasher.update(np.ascontiguousarray(array).tobytes())
+    return hasher.digest()
 
 
 class Engine:
@@ -32,7 +47,23 @@ class Engine:
 
     @cached_property
     def booster(self) -> Booster:
-        return Booster(text(self.tables, 0, covers=False))
+        """Shared by engines of equal trees: a model is restored from its files several times on the way to a bundle."""
+        key = _identity(self.tables)
+        found = _BOOSTERS.get(key)
+        if found is None:
+            found = _BOOSTERS[key] = Booster(text(self.tables, 0, covers=False))
+        return found
+
+    @cached_property
+    def _bits(self) -> Bits | None:
+        """Quicker than the booster for many rows of small trees; None where it would not be."""
+        if not fits(self.tables):
+            return None
+        key = _identity(self.tables)
+        found = _BITS.get(key)
+        if found is None:
+            found = _BITS[key] = Bits(self.tables)
+        return found
 
     @cached_property
     def _covered(self) -> list[Booster]:
@@ -54,6 +85,8 @@ class Engine:
         t = self.tables
         if X.shape[0] == 0:
             return np.zeros((0, t.n_outputs))
+        if X.shape[0] >= FEWEST and self._bits is not None:
+            return self._bits.raw(X)
         X = np.ascontiguousarray(t.prepared(X))
         if not self.by_leaf:
             total = self.booster.predict(X, RAW)
@@ -73,6 +106,18 @@ class Engine:
             return lambda x: call(x) * scale + base
         values, first = np.ascontiguousarray(t.value[self._positions]), self._first_leaf
         return lambda x: values[call(x).astype(np.int64) + first].sum(axis=0) * scale + base
+
+    def packed_row(self) -> Callable[[bytes], Sequence[float]]:
+        """`row` from the bytes of a row of float64, without an array in between."""
+        t = self.tables
+        if t.single or self.by_leaf:
+            row, read = self.row(), np.frombuffer
+            return lambda content: row(read(content))  # type: ignore[return-value]
+        call, scale, base = _FastCall(self).packed, t.scale, np.asarray(t.base, dtype=np.float64).tolist()
+        if len(base) == 1:
+            only = base[0]
+            return lambda content: (call(content)[0] * scale + only,)
+        return lambda content: [value * scale + shift for value, shift in zip(call(content), base, strict=True)]
 
     def contributions(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Exact path-dependent TreeSHAP (Lundberg et al. 2020), (n, n_outputs, k + 1), last column the base.
@@ -100,6 +145,7 @@ class _FastCall:
         self._config = ctypes.c_void_p()
         self._in = np.zeros(t.n_features)
         self._out = np.zeros(t.n_trees if engine.by_leaf else t.n_outputs)
+        self._bytes, self._raw = 8 * t.n_features, (ctypes.c_double * len(self._out))()
         self._single = np.zeros(t.n_features, dtype=np.float32) if t.single else None
         self._length = ctypes.c_int64()
         self._arguments = (
@@ -137,6 +183,15 @@ class _FastCall:
         if self._predict(config, data, length, out) != 0:
             raise ModelError("The native predictor failed on a row.", code="model.native")
         return self._out
+
+    def packed(self, content: bytes) -> Any:
+        """Raw answers to a row given as bytes; the same memory each time."""
+        if len(content) != self._bytes:
+            raise ModelError(f"A row has {len(content)} bytes, not {self._bytes}.", code="model.width")
+        config, _, length, _ = self._arguments
+        if self._predict(config, content, length, self._raw) != 0:
+            raise ModelError("The native predictor failed on a row.", code="model.native")
+        return self._raw
 
     def __del__(self) -> None:
         if getattr(self, "_config", None):

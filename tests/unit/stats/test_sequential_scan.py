@@ -1,0 +1,63 @@
+"""The CUSUM that estimates its own base rate: rarely wrong, soon right, and not fooled by dependence."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from modelwright.monitoring.decay import judge, reference_rows
+from modelwright.stats.sequential_bets import restarted
+from modelwright.stats.sequential_dependence import inflation, inflation_of_beginnings
+from modelwright.stats.sequential_scan import confirmed, likeliest_beginning, scan
+
+
+def test_stable_streams_seldom_alarm_and_a_rise_is_found() -> None:
+    rng, false, delays = np.random.default_rng(1), 0, []
+    for _ in range(12):
+        rates = np.where(np.arange(8_000) < 5_000, 0.1, 0.15)
+        at = judge((rng.random(8_000) < rates).astype(float), 1_000, binary=True).alarm_at
+        false += at is not None and at < 5_000
+        delays.append(np.inf if at is None else at - 5_000)
+    assert false <= 1
+    assert np.median(delays) < 1_000
+
+
+def test_repeated_answers_do_not_alarm() -> None:
+    rng = np.random.default_rng(2)
+    for _ in range(4):
+        values = np.repeat(rng.random(1_200) < 0.1, 5).astype(float)
+        found = scan(values, 1_000, binary=True)
+        assert found.first is not None  # as if they were independent
+        assert judge(values, 1_000, binary=True).alarm_at is None
+    assert inflation(values) > 4
+
+
+def test_independent_rows_are_hardly_charged() -> None:
+    rng = np.random.default_rng(3)
+    charged = [inflation((rng.random(2_000) < 0.1).astype(float)) for _ in range(60)]
+    assert np.median(charged) < 1.1
+    assert inflation(np.zeros(500)) == 1.0
+    assert inflation_of_beginnings(np.zeros(20), 5).shape == (21,)
+
+
+def test_the_beginning_is_found() -> None:
+    values = (np.random.default_rng(4).random(6_000) < np.where(np.arange(6_000) < 4_000, 0.1, 0.2)).astype(float)
+    assert abs(likeliest_beginning(values, 500, binary=True) - 4_000) < 200
+    assert abs(likeliest_beginning(values, 500, binary=False) - 4_000) < 200
+
+
+def test_short_and_empty_streams_have_no_path() -> None:
+    assert scan(np.zeros(3), 3, binary=True).first is None
+    assert confirmed(scan(np.zeros(3), 3, binary=True), np.zeros(3)) is None
+    assert judge(np.ones(1), 1, binary=True).alarm_at is None
+    assert reference_rows(1) == 1
+    assert reference_rows(100_000) == 2_000
+    assert reference_rows(1_000, 0.3) == 300
+
+
+def test_restarted_bets_seldom_win_and_find_a_late_rise() -> None:
+    rng, won = np.random.default_rng(5), 0
+    for _ in range(60):
+        won += restarted((rng.random(2_000) < 0.1).astype(float), 0.1).max() >= np.log(20)
+    assert won / 60 <= 0.05
+    late = (rng.random(4_000) < np.where(np.arange(4_000) < 3_000, 0.1, 0.25)).astype(float)
+    assert restarted(late, 0.1).max() > np.log(1_000)
