@@ -60,6 +60,20 @@ def read_table(source: str, options: ReadOptions, *, base_dir: Path, cache_dir: 
     return _fetched(source, name, options, base_dir, cache_dir, found)
 
 
+def files_of(source: str, base_dir: Path, cache_dir: Path, max_bytes: int) -> list[Path] | None:
+    """The local files that a path, glob or object means, remote ones brought to `cache_dir`; None for anything else
+    (a database, a function). Raises as `read_table` does."""
+    scheme = _SCHEME.match(source)
+    if scheme is None:
+        return None if ":" in source and not (base_dir / source).exists() else _local(source, base_dir)
+    for store in plugins.load_all("stores")[0].values():
+        if scheme[1].lower() in store.schemes:
+            if scheme[1].lower() == "file":
+                return _local(source.split("://", 1)[1], base_dir)
+            return _tables(store.fetch(source, cache_dir, max_bytes), source)
+    return None
+
+
 def _absolute(source: str, base_dir: Path) -> str:
     """sqlite:///relative.db starts at `base_dir` like any other path."""
     head, mark, path = source.partition(":///")

@@ -16,11 +16,11 @@ import polars as pl
 
 from modelwright.evaluation.explain import ModelLike
 
-#: nodes visited, about 8 ns each: 1 s for shuffled columns, 0.8 s for disturbances, 0.4 s for grids, 0.8 s for
+#: nodes visited, about 8 ns each: 0.6 s for shuffled columns, 0.5 s for disturbances, 0.25 s for grids, 0.5 s for
 #: what the model says of rows that it has learned from
-_PERMUTED, _DISTURBED, _GRIDS, _TRAINED = 120e6, 100e6, 50e6, 100e6
+_PERMUTED, _DISTURBED, _GRIDS, _TRAINED = 75e6, 60e6, 30e6, 60e6
 #: steps of TreeSHAP, about 6 ns each
-_EXPLAINED = 100e6
+_EXPLAINED = 60e6
 #: answers that disturbances ask for on each row, and grids
 _DISTURBANCES, _GRID_POINTS = 50, 90
 #: multiplications that take as long as one visit of a node

@@ -202,7 +202,7 @@ def _logistic(design: NDArray[np.float32], positive: Mask, mine: NDArray[np.int6
 def _p_value(losses: Losses, rows: Mask, task: Task) -> float:
     """One-sided: no more loss in the slice than expected. Classes: binomial at the mean expected rate, which for rates
     that differ is the cautious side (Hoeffding, 1956); numbers: Welch's test on capped errors."""
-    from scipy.stats import binom, ttest_ind
+    from scipy.special import bdtrc
 
     n = int(rows.sum())
     if n < slice_search.MIN_ROWS // 2 or n == rows.size:
@@ -213,11 +213,20 @@ def _p_value(losses: Losses, rows: Mask, task: Task) -> float:
     if task.is_classification:
         wrong = float(loss[rows].sum())
         expected = wrong - float(losses.excess[rows].sum())
-        return float(binom.sf(wrong - 1, n, min(max(expected / n, 1e-9), 1 - 1e-9)))
+        return float(bdtrc(wrong - 1, n, min(max(expected / n, 1e-9), 1 - 1e-9))) if wrong >= 1 else 1.0
     relative = losses.excess / np.sqrt(losses.variance)
     if float(np.ptp(relative[rows])) == 0.0 and float(np.ptp(relative[~rows])) == 0.0:
         return 1.0
-    return float(ttest_ind(relative[rows], relative[~rows], equal_var=False, alternative="greater").pvalue)
+    return _welch(relative[rows], relative[~rows])
+
+
+def _welch(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """One-sided p that the mean of `a` is no greater than that of `b` (Welch, 1947)."""
+    from scipy.special import stdtr
+
+    parts = np.array([a.var(ddof=1) / a.size, b.var(ddof=1) / b.size])
+    freedom = parts.sum() ** 2 / (parts**2 / (np.array([a.size, b.size]) - 1)).sum()
+    return float(stdtr(freedom, (b.mean() - a.mean()) / np.sqrt(parts.sum())))
 
 
 def _adjusted(tested: Sequence[_Tested]) -> list[float]:

@@ -7,15 +7,16 @@ the work and the same for all of them; what differs is a small look-up of the di
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from modelwright.features import values
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from modelwright.core.nouns import ColumnType
     from modelwright.features.deriving import Maker
 
@@ -75,6 +76,8 @@ class Cells:
         return self._decoded.series[self._keys[name]]
 
     def frame(self, names: Sequence[str]) -> pl.DataFrame:
+        import polars as pl
+
         return pl.DataFrame([self[name].alias(name) for name in names])
 
     def numbers(self, names: Sequence[str]) -> NDArray[np.float64]:
@@ -89,6 +92,32 @@ class Cells:
         coded, get = self._decoded.coded(self._keys[name]), keys.get
         places = np.array([get(word, default) for word in coded.words], dtype=np.int64)
         return places[coded.codes]
+
+
+class Listed(Cells):
+    """Stored values in plain sequences; only for encoders that ask for numbers and positions."""
+
+    def __init__(self, columns: Mapping[str, Sequence[Any]], height: int) -> None:
+        super().__init__(Decoded(), {}, height)
+        self._columns = columns
+
+    def numbers(self, names: Sequence[str]) -> NDArray[np.float64]:
+        found = np.empty((self.height, len(names)), dtype=np.float64)
+        for at, name in enumerate(names):
+            found[:, at] = self._columns[name]  # None becomes NaN
+        odd = np.isinf(found)
+        if odd.any():
+            found[odd] = np.nan
+        return found
+
+    def positions(self, name: str, keys: Mapping[str, int], default: int) -> NDArray[np.int64]:
+        get = keys.get
+        return np.array([get(text or "", default) for text in self._columns[name]], dtype=np.int64)
+
+
+def readable(fitted: object, columns: Sequence[str], types: Mapping[str, ColumnType]) -> bool:
+    """Whether an encoder can read `Listed` values of these columns: `reads` names the types that it does so for."""
+    return isinstance(fitted, Reads) and all(types.get(name) in getattr(fitted, "reads", ()) for name in columns)
 
 
 @runtime_checkable
@@ -140,6 +169,8 @@ def _text(maker: Maker) -> str:
 
 
 def _coded(series: pl.Series) -> Coded:
+    import polars as pl
+
     if series.dtype != pl.String:
         series = series.cast(pl.String)
     if series.len() <= _FEW:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 import numpy as np
-import polars as pl
 
 from modelwright.core.errors import ModelError
 from modelwright.core.nouns import ColumnType, Noun
@@ -20,6 +19,9 @@ from modelwright.features.values import SEPARATOR, stored, words
 from modelwright.features.windows import FittedWindow
 from modelwright.spec.hooks import home as hooks_home
 from modelwright.spec.hooks import resolve as resolve_hook
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 class Maker(Protocol):
@@ -148,6 +150,8 @@ class CustomMaker:
         return [stored(result[name], kind) for name, kind in self.makes.items()]
 
     def _call(self, frame: pl.DataFrame) -> pl.DataFrame:
+        import polars as pl
+
         function = resolve_hook(self.hook, self._base_dir or hooks_home())
         try:
             result = function(frame)
@@ -181,6 +185,8 @@ class CustomMaker:
 
 
 def _type_of(series: pl.Series) -> ColumnType:
+    import polars as pl
+
     dtype = series.dtype
     if dtype == pl.Boolean:
         return ColumnType.BOOLEAN

@@ -9,11 +9,10 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from modelwright.core.errors import ModelError
@@ -21,6 +20,9 @@ from modelwright.core.nouns import ColumnType, Noun
 from modelwright.core.ports import GraphBuilder
 from modelwright.features.graphs import finite, gather, number_column, scalar
 from modelwright.features.values import number, numbers, positions, words
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Statistic = Literal["mean", "std", "min", "max", "median"]
 
@@ -72,6 +74,8 @@ class BinMaker:
         return cls(Bins(column=column, type=kind, edges=tuple(edges.tolist())))
 
     def extend(self, frame: pl.DataFrame) -> list[pl.Series]:
+        import polars as pl
+
         values = numbers(frame, self.columns)[:, 0]
         at = np.searchsorted(np.array(self._state.edges), values, side="right")
         at[np.isnan(values)] = len(self._labels)
@@ -158,6 +162,8 @@ class GroupMaker:
         )
 
     def extend(self, frame: pl.DataFrame) -> list[pl.Series]:
+        import polars as pl
+
         found = self._table[positions(frame[self._state.group], self._keys, len(self._keys))]
         if self._state.apart:
             with np.errstate(all="ignore"):

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property, partial
-from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from modelwright.core import plugins
 from modelwright.core.errors import ModelError, did_you_mean
 from modelwright.core.nouns import ColumnType, Noun
-from modelwright.core.ports import FitContext, FittedTransformer, GraphBuilder, GraphedTransformer, RowApplied
+from modelwright.core.ports import FitContext, FittedTransformer, GraphBuilder, GraphedTransformer
 from modelwright.core.tables import Matrix
-from modelwright.features import resolving
-from modelwright.features.decoded import Decoded, Reads, bound, keys_of
+from modelwright.features.decoded import Decoded, Listed, Reads, bound, keys_of, readable
 from modelwright.features.deriving import CrossMaker, CustomMaker, DerivedMaker, Maker, restore_maker
 from modelwright.features.encoding import Folds, encode
 from modelwright.features.graphs import Overlay, concat, unsupported
 from modelwright.features.planner import FeaturePlan, listing
-from modelwright.features.values import SCALAR, stored
+from modelwright.features.rows import Plan
+from modelwright.features.values import stored
 from modelwright.features.windows import FittedWindow
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _FORMAT = 1
 
@@ -121,20 +122,32 @@ class FittedFeatures:
         None where a step needs more than the row itself (windows, custom functions) or cannot say itself so.
         The closure raises ModelError `model.missing_column`.
         """
-        slots = {name: at for at, name in enumerate(self.columns)}
-        makers: list[tuple[Callable[[Any], Any], Callable[[Sequence[Any]], Any]]] = []
-        for maker in self._makers:
-            made = maker.row()
-            if made is None:
-                return None
-            makers.append((_pick([slots[name] for name in maker.columns]), made))
-            slots.update({name: len(slots) for name in maker.makes})
-        steps: list[tuple[Callable[[Any], Any], Callable[[Sequence[Any]], Sequence[float]]]] = []
-        for step in self._steps:
-            if not isinstance(step.fitted, RowApplied):
-                return None
-            steps.append((_pick([slots[name] for name in step.columns]), step.fitted.row()))
-        return _closure(self._types, makers, steps)
+        plan = Plan(self.columns, self._makers, [(step.columns, step.fitted) for step in self._steps])
+        return plan.by_name(self._types, _missing) if plan.usable else None
+
+    def packed(self, columns: Sequence[str]) -> Callable[[Sequence[Any]], bytes] | None:
+        """A closure from the stored values of `columns`, which hold at least its own, to the bytes of a matrix row.
+
+        Equal to `transform` bit for bit. None as for `row`.
+        """
+        plan = Plan(columns, self._makers, [(step.columns, step.fitted) for step in self._steps])
+        return plan.packed() if plan.usable else None
+
+    def listed(self, columns: Sequence[str]) -> Callable[[Sequence[Sequence[Any]]], NDArray[np.float64]] | None:
+        """A closure from stored values, one sequence per name in `columns`, to the matrix rows (n, k), without a table.
+
+        Equal to `transform` bit for bit. None where columns are made first, or a step reads more than values.
+        """
+        steps = [(step.columns, step.fitted) for step in self._steps]
+        if self._makers or not all(readable(fitted, names, self._types) for names, fitted in steps):
+            return None
+        readers = [fitted for _, fitted in steps if isinstance(fitted, Reads)]
+
+        def matrix(values: Sequence[Sequence[Any]]) -> NDArray[np.float64]:
+            cells = Listed(dict(zip(columns, values, strict=True)), len(values[0]))
+            return self._matrix([fitted.read(cells) for fitted in readers], cells.height).values
+
+        return matrix
 
     def graph(self, builder: GraphBuilder) -> str:
         """A float64 tensor (n, k). Raises ModelError `graph.unsupported` naming the step."""
@@ -174,6 +187,8 @@ def fit(
         table = table.with_columns(made.extend(table))
         encoded.update(made.makes)
         known.update(made.makes)
+    from modelwright.features import resolving
+
     settled = resolving.resolve(plan, table, encoded)
     wanted, notes = settled.steps, settled.notes
     if plan.recipe == "rich" and y is not None:
@@ -286,6 +301,8 @@ def _needed(makers: Sequence[Maker], steps: Sequence[_Step]) -> list[Maker]:
 
 
 def _bind(frame: pl.DataFrame, types: Mapping[str, ColumnType]) -> pl.DataFrame:
+    import polars as pl
+
     have = set(frame.columns)
     for name in types:
         if name not in have:
@@ -326,51 +343,6 @@ def _categorical(steps: Sequence[_Step]) -> tuple[int, ...]:
         found.extend(start + at for at in getattr(step.fitted, "categorical", ()))
         start += len(step.fitted.names)
     return tuple(found)
-
-
-def _pick(positions: list[int]) -> Callable[[Any], Any]:
-    if len(positions) == 1:
-        only = positions[0]
-        return lambda values: (values[only],)
-    return itemgetter(*positions)
-
-
-def _closure(
-    types: Mapping[str, ColumnType],
-    makers: Sequence[tuple[Callable[[Any], Any], Callable[[Sequence[Any]], Any]]],
-    steps: Sequence[tuple[Callable[[Any], Any], Callable[[Sequence[Any]], Sequence[float]]]],
-) -> Callable[[Mapping[str, Any]], NDArray[np.float64]]:
-    readers = [(name, SCALAR[kind], _NATIVE[kind]) for name, kind in types.items()]
-    array, float64 = np.array, np.float64
-
-    def transform_row(row: Mapping[str, Any]) -> NDArray[np.float64]:
-        values: list[Any] = []
-        add = values.append
-        try:
-            for name, convert, native in readers:
-                value = row[name]
-                add(value if type(value) is native else convert(value))
-        except KeyError:
-            raise _missing(next(name for name in types if name not in row), list(row)) from None
-        for pick, make in makers:
-            add(make(pick(values)))
-        out: list[float] = []
-        extend = out.extend
-        for pick, apply in steps:
-            extend(apply(pick(values)))
-        return array(out, dtype=float64)
-
-    return transform_row
-
-
-#: values of exactly this type need no conversion (an infinity is met by the steps themselves)
-_NATIVE: dict[ColumnType, type] = {
-    ColumnType.NUMBER: float,
-    ColumnType.BOOLEAN: bool,
-    ColumnType.CATEGORY: str,
-    ColumnType.TEXT: str,
-    ColumnType.DATETIME: object,  # a datetime may carry a time zone
-}
 
 
 def _finishing(state: Mapping[str, Any]) -> str:

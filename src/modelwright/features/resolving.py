@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import polars as pl
 
 from modelwright.core.nouns import ColumnType
 from modelwright.features.planner import MANY_LEVELS, FeaturePlan, listing
 from modelwright.features.values import numbers
 
 if TYPE_CHECKING:
+    import polars as pl
     from numpy.typing import NDArray
 
 #: beyond this many levels a category is known by its counts and target rates only

@@ -9,13 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from modelwright.core.nouns import ColumnType
+
+if TYPE_CHECKING:
+    import polars as pl
 
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive UTC is the storage of a datetime column
 _MICROSECOND = timedelta(microseconds=1)
@@ -29,13 +31,14 @@ _FEW = 32
 #: stands between the two halves of a crossed category; not typed by anyone
 SEPARATOR = "\x1f"
 
-STORAGE: dict[ColumnType, Any] = {
-    ColumnType.NUMBER: pl.Float64,
-    ColumnType.BOOLEAN: pl.Boolean,
-    ColumnType.CATEGORY: pl.String,
-    ColumnType.TEXT: pl.String,
-    ColumnType.DATETIME: pl.Datetime("us"),
-}
+
+def storage(kind: ColumnType) -> Any:
+    """The polars type that a column of this kind is stored as."""
+    import polars as pl
+
+    if kind is ColumnType.DATETIME:
+        return pl.Datetime("us")
+    return {ColumnType.NUMBER: pl.Float64, ColumnType.BOOLEAN: pl.Boolean}.get(kind, pl.String)
 
 
 def number(value: Any) -> float:
@@ -111,19 +114,23 @@ SCALAR: dict[ColumnType, Callable[[Any], Any]] = {
 
 def stored(series: pl.Series, kind: ColumnType) -> pl.Series:
     """The column in the storage of its type (numbers as Float64); rows are kept, unreadable values are null."""
+    import polars as pl
+
     dtype = series.dtype
     if dtype == pl.Null:
-        return pl.Series(series.name, [None] * series.len(), dtype=STORAGE[kind])
+        return pl.Series(series.name, [None] * series.len(), dtype=storage(kind))
     direct = _direct(series, kind)
     if direct is not None:
         return direct
     if dtype.is_nested() or dtype == pl.Binary or dtype == pl.Object:
-        return pl.Series(series.name, [None] * series.len(), dtype=STORAGE[kind])
+        return pl.Series(series.name, [None] * series.len(), dtype=storage(kind))
     return _by_value(series, kind)
 
 
 def _direct(series: pl.Series, kind: ColumnType) -> pl.Series | None:
     """Conversions that polars makes exactly as the single-value functions do."""
+    import polars as pl
+
     dtype = series.dtype
     if kind is ColumnType.NUMBER and (dtype.is_integer() or dtype.is_float() or dtype == pl.Boolean):
         return series if dtype == pl.Float64 else series.cast(pl.Float64)
@@ -147,13 +154,15 @@ def _direct(series: pl.Series, kind: ColumnType) -> pl.Series | None:
 
 
 def _by_value(series: pl.Series, kind: ColumnType) -> pl.Series:
+    import polars as pl
+
     if series.dtype in (pl.Categorical, pl.Enum):
         series = series.cast(pl.String)
     convert = SCALAR[kind]
     distinct = series.unique().drop_nulls()
     known = distinct.to_list()
     frame = pl.DataFrame(
-        {"key": distinct, "value": pl.Series([convert(value) for value in known], dtype=STORAGE[kind])}
+        {"key": distinct, "value": pl.Series([convert(value) for value in known], dtype=storage(kind))}
     )
     joined = series.rename("key").to_frame().join(frame, on="key", how="left", maintain_order="left", nulls_equal=False)
     return joined["value"].rename(series.name)
@@ -161,6 +170,8 @@ def _by_value(series: pl.Series, kind: ColumnType) -> pl.Series:
 
 def numbers(frame: pl.DataFrame, names: tuple[str, ...]) -> NDArray[np.float64]:
     """(n, len(names)) float64, fresh memory; null, NaN and infinity are NaN."""
+    import polars as pl
+
     columns = [frame[name] for name in names]
     values = np.empty((frame.height, len(names)), dtype=np.float64)
     for position, column in enumerate(columns):
@@ -173,16 +184,22 @@ def numbers(frame: pl.DataFrame, names: tuple[str, ...]) -> NDArray[np.float64]:
 
 def moments(series: pl.Series) -> NDArray[np.float64]:
     """Microseconds since 1970 as float64, NaN for missing; shape (n,)."""
+    import polars as pl
+
     return series.cast(pl.Datetime("us")).to_physical().cast(pl.Float64).to_numpy().astype(np.float64, copy=True)
 
 
 def words(series: pl.Series) -> pl.Series:
     """A category or text column with the empty text for missing."""
+    import polars as pl
+
     return (series if series.dtype == pl.String else series.cast(pl.String)).fill_null("")
 
 
 def positions(series: pl.Series, keys: Mapping[str, int], default: int) -> NDArray[np.int64]:
     """Where each text stands among the keys; `default` for the rest. Missing is looked up as the empty text."""
+    import polars as pl
+
     if not keys:
         return np.full(series.len(), default, dtype=np.int64)
     if series.len() <= _FEW:

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from modelwright.core.errors import ModelError
@@ -23,6 +22,9 @@ from modelwright.core.ports import GraphBuilder
 from modelwright.features.graphs import unsupported
 from modelwright.features.values import moments, numbers, stored, text
 from modelwright.spec.model import WindowSpec
+
+if TYPE_CHECKING:
+    import polars as pl
 
 #: one window looks at no more than this many latest rows (counts are exact all the same)
 MAX_ROWS = 10_000
@@ -77,6 +79,8 @@ class FittedWindow:
     @classmethod
     def fit(cls, window: WindowSpec, time: str, types: Mapping[str, ColumnType], frame: pl.DataFrame) -> FittedWindow:
         """Remember the training rows' history."""
+        import polars as pl
+
         kinds = {name: types[name] for name in (window.column, window.entity, time)}
         state = _State(window=window, time=time, types=kinds)
         rows = cls(state)._read(frame)
@@ -108,6 +112,8 @@ class FittedWindow:
         return cls(saved)
 
     def extend(self, frame: pl.DataFrame) -> list[pl.Series]:
+        import polars as pl
+
         rows = self._read(frame)
         values = self._compute(rows)
         return [pl.Series(self._state.window.name, values, nan_to_null=True)]
@@ -130,6 +136,8 @@ class FittedWindow:
         )
 
     def _read(self, frame: pl.DataFrame) -> _Rows:
+        import polars as pl
+
         window, kinds = self._state.window, self._state.types
         columns = {name: stored(frame[name], kinds[name]) for name in self.columns}
         entity = columns[window.entity]
@@ -195,6 +203,8 @@ def _known(rows: _Rows) -> NDArray[np.bool_]:
 
 
 def _codes(entity: pl.Series, entities: list[str]) -> NDArray[np.int64]:
+    import polars as pl
+
     if not entities:
         return np.full(entity.len(), -1, dtype=np.int64)
     found: NDArray[np.int64] = entity.replace_strict(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 
 from modelwright.core.nouns import ColumnType
 from modelwright.core.ports import GraphBuilder
@@ -15,6 +14,9 @@ from modelwright.features.expressions.nodes import TEXTS, Call, Literal, Node, R
 from modelwright.features.expressions.parser import Parser
 from modelwright.features.graphs import number_column
 from modelwright.features.values import boolean, microseconds, moment, moments, number, numbers, stored, text
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def parse(source: str, known_columns: Mapping[str, ColumnType]) -> Expression:
@@ -36,6 +38,8 @@ class Expression:
 
     def apply(self, frame: pl.DataFrame) -> pl.Series:
         """One value per row, in the storage of `type`. Raises nothing: what cannot be computed is null."""
+        import polars as pl
+
         with np.errstate(all="ignore"):
             result = _over_columns(self._node, frame)
         if isinstance(result, pl.Series):
@@ -69,6 +73,8 @@ def _reads(node: Node) -> list[Read]:
 
 
 def _over_columns(node: Node, frame: pl.DataFrame) -> Any:
+    import polars as pl
+
     if isinstance(node, Call):
         return node.function.column(*(_over_columns(argument, frame) for argument in node.arguments))
     if isinstance(node, Literal):

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from modelwright.core.nouns import ColumnType
 from modelwright.core.ports import GraphBuilder
@@ -23,6 +22,8 @@ from modelwright.features.graphs import scalar
 
 def _comparison(name: str, column: Any, row: Callable[[Any, Any], bool], kind: str, negate: bool = False) -> Function:
     def over_columns(a: Any, b: Any) -> Any:
+        import polars as pl
+
         if isinstance(a, pl.Series):
             return (a == b if name == "==" else a != b).cast(pl.Float64).to_numpy()
         return np.where(np.isnan(a) | np.isnan(b), NAN, column(a, b).astype(np.float64))
@@ -90,6 +91,8 @@ LOGIC = [
 
 
 def _if_columns(condition: Any, yes: Any, no: Any) -> Any:
+    import polars as pl
+
     if not isinstance(yes, pl.Series):
         return np.where(np.isnan(condition), NAN, np.where(condition == 1.0, yes, no))
     mask = np.broadcast_to(condition, (yes.len(),))
@@ -111,6 +114,8 @@ def _if_graph(builder: GraphBuilder, condition: str, yes: str, no: str, *, text:
 
 
 def _coalesce_columns(*values: Any) -> Any:
+    import polars as pl
+
     result = values[0]
     for value in values[1:]:
         if isinstance(result, pl.Series):
@@ -132,6 +137,8 @@ def _coalesce_graph(builder: GraphBuilder, *refs: str, text: bool = False) -> st
 
 
 def _missing_columns(x: Any) -> Any:
+    import polars as pl
+
     return x.is_null().cast(pl.Float64).to_numpy() if isinstance(x, pl.Series) else np.isnan(x).astype(np.float64)
 
 

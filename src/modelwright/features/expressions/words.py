@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 
 from modelwright.core.nouns import ColumnType
 from modelwright.core.ports import GraphBuilder
@@ -20,14 +19,25 @@ from modelwright.features.expressions.function import (
 )
 from modelwright.features.graphs import scalar, unsupported
 
+if TYPE_CHECKING:
+    import polars as pl
 
-def _mapped(series: pl.Series, convert: Callable[[str], Any], dtype: Any) -> pl.Series:
+
+def _numbers(series: pl.Series) -> Any:
+    import polars as pl
+
+    return series.cast(pl.Float64).to_numpy()
+
+
+def _mapped(series: pl.Series, convert: Callable[[str], str]) -> pl.Series:
     """Apply a function to the distinct texts, so that a column and a row use the very same one."""
+    import polars as pl
+
     distinct = series.unique().drop_nulls()
     if not distinct.len():
-        return pl.Series(series.name, [None] * series.len(), dtype=dtype)
-    results = pl.Series([convert(text) for text in distinct.to_list()], dtype=dtype)
-    return series.replace_strict(distinct, results, default=None, return_dtype=dtype)
+        return pl.Series(series.name, [None] * series.len(), dtype=pl.String)
+    results = pl.Series([convert(text) for text in distinct.to_list()], dtype=pl.String)
+    return series.replace_strict(distinct, results, default=None, return_dtype=pl.String)
 
 
 def _contains_graph(builder: GraphBuilder, x: str, part: str, *, literal: str = "", text: bool = False) -> str:
@@ -48,7 +58,7 @@ TEXT = [
         "length",
         ("text",),
         ColumnType.NUMBER,
-        lambda x: x.str.len_chars().cast(pl.Float64).to_numpy(),
+        lambda x: _numbers(x.str.len_chars()),
         lambda x: NAN if x is None else float(len(x)),
         _no_graph("length"),
     ),
@@ -56,7 +66,7 @@ TEXT = [
         "lower",
         ("text",),
         None,
-        lambda x: _mapped(x, str.lower, pl.String),
+        lambda x: _mapped(x, str.lower),
         lambda x: None if x is None else x.lower(),
         _no_graph("lower"),
     ),
@@ -64,7 +74,7 @@ TEXT = [
         "contains",
         ("text", "literal"),
         ColumnType.BOOLEAN,
-        lambda x, part: x.str.contains(part[0] if part.len() else "", literal=True).cast(pl.Float64).to_numpy(),
+        lambda x, part: _numbers(x.str.contains(part[0] if part.len() else "", literal=True)),
         lambda x, part: NAN if x is None else 1.0 if part in x else 0.0,
         _contains_graph,
         2,

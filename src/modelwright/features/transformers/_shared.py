@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from operator import getitem
+from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
@@ -166,6 +168,8 @@ class Table(NamedTuple):
 class Tabled:
     """A fitted transformer that looks each category up in a table."""
 
+    reads = frozenset((ColumnType.CATEGORY, ColumnType.TEXT))
+
     def __init__(self, state: Saved, tables: Sequence[Table]) -> None:
         self._state = state
         self._tables = tuple(tables)
@@ -204,10 +208,36 @@ class Tabled:
 
         return apply
 
+    def packed(self) -> Callable[[Sequence[Any]], bytes]:
+        """`row` as bytes of float64: each category's numbers are kept as they go into the matrix."""
+        tables = []
+        for table in self._tables:
+            find, other = _lookup(table)
+            pack = Struct(f"{len(table.names)}d").pack
+            tables.append(_Cells({key: pack(*row) for key, row in find.items()}, pack(*other)))
+        if len(tables) == 1:
+            only = tables[0]
+            return lambda values: only[values[0]]
+        join = b"".join
+        return lambda values: join(map(getitem, tables, values))
+
     def graph(self, builder: GraphBuilder) -> str:
         columns = [builder.column(table.column, ColumnType.CATEGORY) for table in self._tables]
         parts = zip(self._tables, columns, strict=True)
         return concat(builder, [gather(builder, column, list(table.keys), table.rows) for table, column in parts])
+
+
+class _Cells(dict[str | None, bytes]):
+    """Bytes by text, and the bytes of every other text."""
+
+    __slots__ = ("_other",)
+
+    def __init__(self, known: Mapping[str | None, bytes], other: bytes) -> None:
+        super().__init__(known)
+        self._other = other
+
+    def __missing__(self, _text: str | None) -> bytes:
+        return self._other
 
 
 def _lookup(table: Table) -> tuple[dict[str | None, list[float]], list[float]]:

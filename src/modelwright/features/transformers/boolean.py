@@ -34,6 +34,8 @@ class _State(_shared.Saved, frozen=True, kw_only=True):
 
 
 class _Fitted:
+    reads = frozenset((ColumnType.BOOLEAN,))
+
     def __init__(self, state: _State) -> None:
         self._state = state
         self.names = (*state.columns, *(f"{state.columns[at]} is missing" for at in state.flagged))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from struct import Struct
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +31,11 @@ class NumericParams(Params, frozen=True, kw_only=True):
     indicate: bool = True
 
 
+def _clean(values: Sequence[Any]) -> list[float]:
+    number, nan = cells.number, math.nan
+    return [(value if value - value == 0.0 else nan) if type(value) is float else number(value) for value in values]
+
+
 class _State(_shared.Saved, frozen=True, kw_only=True):
     columns: tuple[str, ...]
     flagged: tuple[int, ...] = ()  # positions in `columns`
@@ -37,6 +43,8 @@ class _State(_shared.Saved, frozen=True, kw_only=True):
 
 
 class _Fitted:
+    reads = frozenset((ColumnType.NUMBER,))
+
     def __init__(self, state: _State) -> None:
         self._state = state
         self.names = (*state.columns, *(f"{state.columns[at]} is missing" for at in state.flagged))
@@ -55,13 +63,7 @@ class _Fitted:
         return _shared.as_state(self._state)
 
     def row(self) -> Callable[[Sequence[Any]], list[float]]:
-        flagged, number, nan = self._state.flagged, cells.number, math.nan
-
-        def clean(values: Sequence[Any]) -> list[float]:
-            return [
-                (value if value - value == 0.0 else nan) if type(value) is float else number(value) for value in values
-            ]
-
+        flagged, clean = self._state.flagged, _clean
         finish = self._state.finish
         if not finish.fill and not finish.scale and not flagged:
             return clean
@@ -74,6 +76,21 @@ class _Fitted:
             return out
 
         return apply
+
+    def packed(self) -> Callable[[Sequence[Any]], bytes]:
+        """`row` as bytes of float64."""
+        apply, pack, finish = self.row(), Struct(f"{len(self.names)}d").pack, self._state.finish
+        if finish.fill or finish.scale or self._state.flagged:
+            return lambda values: pack(*apply(values))
+
+        def packed(values: Sequence[Any]) -> bytes:
+            try:
+                total = sum(values)
+            except TypeError:  # something is missing, or no number
+                return pack(*apply(values))
+            return pack(*values) if total - total == 0.0 else pack(*apply(values))
+
+        return packed
 
     def graph(self, builder: GraphBuilder) -> str:
         columns = [number_column(builder, name) for name in self._state.columns]

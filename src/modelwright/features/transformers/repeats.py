@@ -58,6 +58,8 @@ def _learn(name: str, values: NDArray[np.float64], params: RepeatsParams) -> _Co
 
 
 class _Fitted:
+    reads = frozenset((ColumnType.NUMBER,))
+
     def __init__(self, state: _State) -> None:
         self._state = state
         self.names = tuple(f"{column.name}: rows with this number" for column in state.columns)
