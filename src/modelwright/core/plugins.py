@@ -28,15 +28,13 @@ SEAMS: dict[str, str] = {
     "explainers": "modelwright.evaluation.explainers",
     "tuners": "modelwright.training.tuners",
     "executors": "modelwright.training.executors",
-    "checks.data": "modelwright.checks.data",
-    "checks.features": "modelwright.checks.features",
-    "checks.model": "modelwright.checks.model",
-    "checks.deployment": "modelwright.checks.deployment",
-    "sources": "modelwright.adapters.sources",
-    "stores": "modelwright.adapters.stores",
-    "journals": "modelwright.adapters.journals",
-    "trackers": "modelwright.adapters.trackers",
-    "exporters": "modelwright.adapters.exporters",
+    **{f"checks.{kind}": f"modelwright.checks.{kind}" for kind in ("data", "features", "model", "deployment")},
+    "checks.code": "modelwright.checks.code.rules",
+    **{
+        seam: f"modelwright.adapters.{seam}"
+        for seam in ("sources", "stores", "journals", "logs", "brokers", "trackers", "exporters", "notifiers")
+    },
+    "doors": "modelwright.interfaces.doors",
     "operations": "modelwright.lifecycle.operations",
 }
 

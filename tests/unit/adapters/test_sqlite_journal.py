@@ -67,3 +67,10 @@ def test_a_file_that_is_no_journal_is_named(tmp_path: Path) -> None:
     broken = load("journals", "sqlite")(tmp_path / "journal.sqlite")
     with pytest.raises(AdapterError, match="journal"):
         broken.append("a", "s", {})
+
+
+def test_a_journal_that_is_just_being_laid_is_empty_not_broken(journal, tmp_path: Path) -> None:
+    (tmp_path / "journal.sqlite").touch()  # between the file of a first writer and its tables
+    assert list(journal.read()) == []
+    journal.append("a", "s", {}, expected=0)
+    assert [event.sequence for event in journal.read()] == [1]

@@ -28,6 +28,7 @@ BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 CREATE TRIGGER IF NOT EXISTS events_are_kept BEFORE DELETE ON events
 BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 """
+_LAID = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'events'"
 _BUSY_TIMEOUT_S = 10.0
 
 
@@ -77,6 +78,8 @@ class SqliteJournal:
             return
         try:
             with closing(self._open(create=False)) as connection:
+                if not connection.execute(_LAID).fetchone():  # somebody else is just laying the file
+                    return
                 rows = connection.execute(
                     "SELECT * FROM events WHERE sequence > ? ORDER BY sequence", (after,)
                 ).fetchall()

@@ -95,6 +95,16 @@ def read_files(locations: Sequence[str], options: ReadOptions, read_one: ReadOne
     )
 
 
+def pieces_of(locations: Sequence[str], options: ReadOptions, read_one: ReadOne) -> Iterator[Piece]:
+    """The rows of files one after another, in pieces of which none need be kept, with what could not be read."""
+    first: pl.DataFrame | None = None
+    for location in locations:
+        for piece in _read(Path(location), options, read_one):
+            first = piece.frame.clear() if first is None else first
+            frame = aligned(Path(location), piece.frame, Path(locations[0]), first)
+            yield Piece(frame=keep_columns(frame, options), quarantined=piece.quarantined, notes=piece.notes)
+
+
 def _refuse_all_bad(quarantined: Sequence[tuple[Path, Quarantined]]) -> None:
     """No row is left: where rows were there, say what is wrong with the first."""
     for path, first in quarantined[:1]:

@@ -21,7 +21,7 @@ from modelwright.adapters.sources._opening import (
     refuse_endless_header,
     unpacked,
 )
-from modelwright.adapters.sources._shared import Piece, read_files
+from modelwright.adapters.sources._shared import Piece, pieces_of, read_files
 from modelwright.core.errors import DataError
 from modelwright.core.ports import ReadOptions, Source
 from modelwright.core.tables import Quarantined, RawTable
@@ -44,6 +44,9 @@ class _Csv:
 
     def read(self, locations: Sequence[str], options: ReadOptions) -> RawTable:
         return read_files(locations, options, _read_one)
+
+    def pieces(self, locations: Sequence[str], options: ReadOptions) -> Iterator[Piece]:
+        return pieces_of(locations, options, _read_one)
 
 
 def _read_one(path: Path, options: ReadOptions) -> Piece | Iterator[Piece]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from modelwright.adapters.sources import _shared
-from modelwright.adapters.sources._shared import Piece, check_header, empty_file, read_files
+from modelwright.adapters.sources._shared import Piece, check_header, empty_file, pieces_of, read_files
 from modelwright.core.errors import DataError
 from modelwright.core.ports import ReadOptions, Source
 from modelwright.core.tables import Quarantined, RawTable
@@ -26,6 +26,9 @@ class _Json:
 
     def read(self, locations: Sequence[str], options: ReadOptions) -> RawTable:
         return read_files(locations, options, _read_one, unit="lines")
+
+    def pieces(self, locations: Sequence[str], options: ReadOptions) -> Iterator[Piece]:
+        return pieces_of(locations, options, _read_one)
 
 
 def _read_one(path: Path, options: ReadOptions) -> Piece | Iterator[Piece]:

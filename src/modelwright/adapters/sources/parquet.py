@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from modelwright.adapters.sources import _shared
-from modelwright.adapters.sources._shared import Piece, batches, check_header, read_files
+from modelwright.adapters.sources._shared import Piece, batches, check_header, pieces_of, read_files
 from modelwright.core.ports import ReadOptions, Source
 from modelwright.core.tables import RawTable
 
@@ -17,6 +17,9 @@ class _Parquet:
 
     def read(self, locations: Sequence[str], options: ReadOptions) -> RawTable:
         return read_files(locations, options, _read_one)
+
+    def pieces(self, locations: Sequence[str], options: ReadOptions) -> Iterator[Piece]:
+        return pieces_of(locations, options, _read_one)
 
 
 def _read_one(path: Path, options: ReadOptions) -> Piece | Iterator[Piece]:

@@ -71,6 +71,28 @@ def fetch(store: Any, place: Location, into: Path, max_bytes: int, check: str) -
     return [_guarded(partial(_download, store, key, folder), place, check, key) for key in keys]
 
 
+def send(store: Any, place: Location, file: Path, check: str) -> None:
+    """Upload a file as one object: it is there whole or not at all.
+
+    Raises AdapterError `store.unwritable` naming the object."""
+    import obstore
+    from obstore import exceptions
+
+    if not place.key or place.key.endswith("/"):
+        raise DataError(f"{place.uri} names no object.", code="store.bad_name", subject=f"object:{place.uri}")
+    try:
+        with file.open("rb") as handle:
+            obstore.put(store, place.key, handle)
+    except (exceptions.BaseError, OSError) as error:
+        raise AdapterError(
+            f"{place.uri} cannot be written: {_reason(error)}.",
+            code="store.unwritable",
+            hint=check,
+            subject=f"object:{place.uri}",
+            retryable=True,
+        ) from None
+
+
 def _objects(store: Any, place: Location) -> list[dict[str, Any]]:
     import obstore
 

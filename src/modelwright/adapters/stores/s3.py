@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from modelwright.adapters.stores._shared import CLIENT, RETRY, fetch, parse
+from modelwright.adapters.stores._shared import CLIENT, RETRY, fetch, parse, send
 from modelwright.core.errors import AdapterError
 from modelwright.core.ports import Store
 
@@ -29,6 +29,10 @@ class _S3:
     def fetch(self, uri: str, into: Path, max_bytes: int) -> list[Path]:
         place = parse(uri)
         return fetch(_store(place.bucket), place, into, max_bytes, _CHECK)
+
+    def send(self, file: Path, uri: str) -> None:
+        place = parse(uri)
+        send(_store(place.bucket), place, file, _CHECK)
 
 
 def _store(bucket: str) -> Any:
