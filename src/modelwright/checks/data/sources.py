@@ -152,8 +152,6 @@ def _disagreement(evidence: DataEvidence, dataset: Dataset, column: Column, targ
 
 
 def _most_wrong(wrong: NDArray[np.bool_], of: NDArray[np.int64], n: int) -> tuple[int, float, float] | None:
-    from scipy.stats import fisher_exact
-
     sizes, errors = np.bincount(of, minlength=n), np.bincount(of, weights=wrong, minlength=n)
     shares = errors / np.maximum(sizes, 1)
     elsewhere = (errors.sum() - errors) / np.maximum(sizes.sum() - sizes, 1)
@@ -161,6 +159,8 @@ def _most_wrong(wrong: NDArray[np.bool_], of: NDArray[np.int64], n: int) -> tupl
     at = int(excess.argmax())
     if excess[at] < EXCESS or sizes[at] > 0.5 * sizes.sum():
         return None
+    from scipy.stats import fisher_exact
+
     rest = (errors.sum() - errors[at], sizes.sum() - sizes[at] - (errors.sum() - errors[at]))
     counts = np.array([[errors[at], sizes[at] - errors[at]], rest])
     chance = float(fisher_exact(counts, alternative="greater")[1])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import chdtrc
 
 from modelwright.checks.evidence import DataEvidence
 from modelwright.checks.features._shared import distinct, feature_columns, table
@@ -114,7 +114,7 @@ def _shift(one: pl.Series, two: pl.Series, numeric: bool) -> tuple[float, float]
         return 0.0, 1.0
     chance = 1.0 / n + 1.0 / m
     index, freedom = distances.psi(*counts), int(used.sum()) - 1
-    return index - freedom * chance, float(stats.chi2.sf(index / chance, freedom))
+    return index - freedom * chance, float(chdtrc(freedom, index / chance))
 
 
 def _of_numbers(one: pl.Series, two: pl.Series) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -1,0 +1,115 @@
+"""What early stopping and checkpoints watch."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from modelwright.checks.code.facts import Facts, Rule, RuleFile, finding
+from modelwright.checks.code.flow import rows as algebra
+from modelwright.checks.code.flow.values import Fit, Judge
+from modelwright.checks.code.nouns import CodeFinding, Confidence, RuleInfo
+from modelwright.checks.code.proofs import short, sinks, step
+from modelwright.checks.code.rules._ev203_watching_examples import EXAMPLES
+from modelwright.core.nouns import Severity
+
+INFOS = (
+    RuleInfo(
+        code="EV203",
+        name="stopped-by-the-reported-rows",
+        severity=Severity.HIGH,
+        why="Early stopping and checkpoints choose the epoch that looks best on the rows they watch; "
+        "reporting those rows "
+        "reports the choice.",
+        fix="cut a validation part out of the training rows and let early stopping watch that",
+        source="Prechelt 1998, Early stopping, but when?; Keras, EarlyStopping",
+    ),
+    RuleInfo(
+        code="EV206",
+        name="stopped-by-the-training-rows",
+        severity=Severity.HIGH,
+        why="The loss on the training rows falls as long as training lasts, so stopping by it never "
+        "prevents overfitting.",
+        fix="hand a validation part over as the last evaluation set",
+        source="XGBoost and LightGBM documentation, early stopping",
+    ),
+)
+
+
+def _run(facts: Facts) -> Iterator[CodeFinding]:
+    told: set[ast.AST] = set()
+    for fit in facts.flow.fits:
+        if fit.watched is None or not fit.stops or fit.node in told or not fit.watched.rows:
+            continue
+        told.add(fit.node)
+        if fit.watched.rows == fit.rows and all(
+            part.root.hint or part.root.kind not in {"parameter", "unknown"} for part in fit.rows
+        ):
+            message = f"Early stopping watches the training rows themselves ({short(fit.node)})."
+            yield finding(
+                facts, "EV206", fit.node, message, Confidence.PROVED, steps=(step(facts, "watched here", fit.node),)
+            )
+            continue
+        yield from _reported(facts, fit)
+    yield from _by_hand(facts, told)
+
+
+def _reported(facts: Facts, fit: Fit) -> Iterator[CodeFinding]:
+    assert fit.watched is not None
+    if any(piece.how == "fold" for piece in algebra.cuts(fit.watched.rows)):
+        return
+    others = [
+        sink
+        for sink in sinks(facts.flow)
+        if sink.fit is fit and algebra.apart(fit.watched.rows, sink.rows) and sink.rows != fit.rows
+    ]
+    if others and any(sink.judge is not None for sink in others):
+        return
+    for sink in sinks(facts.flow):
+        if sink.fit is fit and sink.rows and algebra.covers(fit.watched.rows, sink.rows):
+            message = f"Early stopping watches the rows that are reported ({short(sink.node)})."
+            steps = (step(facts, "watched here", fit.node), step(facts, "judged here", sink.node))
+            yield finding(facts, "EV203", fit.node, message, Confidence.PROVED, steps=steps)
+            return
+
+
+def _by_hand(facts: Facts, told: set[ast.AST]) -> Iterator[CodeFinding]:
+    """A hand-written loop that keeps the weights of the epoch that looks best on the test rows."""
+    for judge in facts.flow.judges:
+        fit = judge.fit
+        if fit is None or fit.how != "backward" or judge.node in told or "chosen" not in judge.read or not judge.loops:
+            continue
+        if not algebra.apart(fit.rows, judge.rows) or _has_other(facts, judge):
+            continue
+        if not algebra.is_test(judge.rows) or any(piece.side == "valid" for piece in algebra.cuts(judge.rows)):
+            continue
+        if not _keeps_weights(judge.read_at):
+            continue
+        told.add(judge.node)
+        message = f"The epoch is chosen by the test rows ({short(judge.node)})."
+        steps = [step(facts, "trained here", fit.node), step(facts, "judged on test rows here", judge.node)]
+        if judge.read_at is not None:
+            steps.append(step(facts, "chosen here", getattr(judge.read_at, "test", judge.read_at)))
+        yield finding(facts, "EV203", judge.node, message, Confidence.LIKELY, steps=tuple(steps))
+
+
+def _has_other(facts: Facts, judge: Judge) -> bool:
+    """Are yet other rows judged at the end?"""
+    return any(
+        sink.rows
+        and judge.fit is not None
+        and algebra.apart(sink.rows, judge.rows)
+        and algebra.apart(sink.rows, judge.fit.rows)
+        for sink in sinks(facts.flow)
+    )
+
+
+def _keeps_weights(node: ast.AST | None) -> bool:
+    if not isinstance(node, ast.If):
+        return False
+    words = {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
+    stops = any(isinstance(part, ast.Break) for part in ast.walk(node))
+    return stops or bool(words & {"save", "state_dict", "deepcopy", "save_weights", "save_model", "save_pretrained"})
+
+
+PLUGIN: Rule = RuleFile(infos=INFOS, examples=EXAMPLES, run=_run)
