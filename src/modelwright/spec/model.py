@@ -14,6 +14,9 @@ import msgspec
 from msgspec import Meta
 
 from modelwright.core.nouns import ColumnType, Task
+from modelwright.spec.monitoring import AlertsSpec, MonitoringSpec, RetrainingSpec
+from modelwright.spec.section import Section
+from modelwright.spec.serving import ServingSpec
 
 SCHEMA_VERSION = 1
 #: `module:function`, the way out of YAML into Python that every section offers
@@ -22,10 +25,6 @@ HOOK_PATTERN = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Hook = Annotated[str, Meta(pattern=HOOK_PATTERN)]
 Duration = Annotated[str, Meta(pattern=r"^[0-9]+(rows|s|m|h|d|w)$")]
-
-
-class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One section of the file."""
 
 
 class SplitKind(StrEnum):
@@ -257,6 +256,10 @@ class Spec(Section, frozen=True, kw_only=True):
         Meta(description="where fits run: local, ray, or a section with engine, address and workers"),
     ] = "local"
     tracking: TrackingSpec | None = None
+    serving: ServingSpec = msgspec.field(default_factory=ServingSpec)
+    monitoring: MonitoringSpec = msgspec.field(default_factory=MonitoringSpec)
+    alerts: AlertsSpec = msgspec.field(default_factory=AlertsSpec)
+    retraining: RetrainingSpec | None = None
 
     @property
     def place(self) -> ExecutionSpec:
