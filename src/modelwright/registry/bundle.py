@@ -16,9 +16,8 @@ from modelwright.core.errors import ModelError, StateError
 from modelwright.core.nouns import Estimate, Signature, Verdict
 from modelwright.core.run import ScorerRecord
 from modelwright.core.tables import Coercion, Predictions
-from modelwright.registry import answers, golden, intervals, sbom
+from modelwright.registry import answers, golden, intervals
 from modelwright.registry import manifest as manifests
-from modelwright.registry.gate import Gate, pass_gate
 from modelwright.registry.graph_check import check_graph
 from modelwright.registry.manifest import FileEntry, Manifest, refused
 from modelwright.registry.model import Model, from_files, to_files
@@ -30,6 +29,8 @@ from modelwright.registry.scorers import CompiledScorer, OnnxScorer, ReferenceSc
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from modelwright.registry.gate import Gate
 
 _GRAPH_FILE, _CARD_FILE, _MODEL_FOLDER = "model.onnx", "card.md", "model"
 _UNCERTAINTY_FILE = intervals.FILE
@@ -55,6 +56,8 @@ class BundleContents:
     notes: tuple[str, ...] = ()
     #: `stats.conformal.Conformal.state`; empty where no intervals or sets were learned
     uncertainty: Mapping[str, Any] = field(default_factory=dict)
+    #: answers to rows that the model had not learned from: what monitoring expects of its later answers
+    unseen: Predictions | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,8 @@ def write(folder: Path, contents: BundleContents) -> BundleInfo:
     Equal contents give equal digests. Raises ModelError when the model does not survive being written and read,
     StateError (`bundle.exists`) when the folder is taken.
     """
+    from modelwright.registry.gate import pass_gate
+
     if os.path.lexists(folder):
         raise StateError(
             f"There is something at '{folder.name}' already, and a bundle is never overwritten.",
@@ -83,17 +88,20 @@ def write(folder: Path, contents: BundleContents) -> BundleInfo:
     return BundleInfo(digest=manifests.digest_of_manifest(manifest), scorers=gate.records)
 
 
-def load(folder: Path, *, probe: bool = True, expected: str = "", hooks: Collection[str] = ()) -> LoadedBundle:
+def load(
+    folder: Path, *, probe: bool = True, expected: str = "", hooks: Collection[str] = (), recheck: bool = True
+) -> LoadedBundle:
     """Verify, probe in a child, then load. `expected` is the digest the bundle must have.
 
     `hooks` names the user's own functions (`module:function`) that a model may call, looked up in `spec.hooks.home()`;
     a bundle that calls another one is refused, so that no bundle can choose whose code runs.
 
     Raises ModelError (`bundle.*`) naming the file and what is wrong with it; nothing of a refused bundle has run
-    in this process. `probe=False` is for a bundle that a child has just probed.
+    in this process. `probe=False` is for a bundle that a child has just probed; `recheck=False` too, for a process
+    that forks first (threads of libraries do not survive that): each child then calls `LoadedBundle.recheck`.
     """
     verified = read_verified(folder, expected=expected)
-    if _GRAPH_FILE in verified.files:
+    if _GRAPH_FILE in verified.files and (recheck or verified.manifest.scorers.chosen == "onnx"):
         check_graph(verified.files[_GRAPH_FILE])
     if probe:
         from modelwright.registry import sandbox
@@ -104,12 +112,8 @@ def load(folder: Path, *, probe: bool = True, expected: str = "", hooks: Collect
     loaded = LoadedBundle(verified, model, scorer)
     if _UNCERTAINTY_FILE in verified.files:
         intervals.read(verified.files[_UNCERTAINTY_FILE], model.signature)
-    rows, expected_answers = golden.decode(verified.files.get(golden.FILE, b""), model.signature)
-    if rows.height != verified.manifest.golden_rows:
-        raise refused("golden", "it holds another number of golden rows than its manifest says", golden.FILE)
-    golden.recheck(
-        scorer, rows, expected_answers, model.decision_threshold, batch_only=verified.manifest.scorers.batch_only
-    )
+    if recheck:
+        loaded.recheck()
     return loaded
 
 
@@ -136,6 +140,23 @@ class LoadedBundle:
     def reference(self) -> bytes:
         """`reference.json` as it was verified: the statistics that monitoring compares with."""
         return self._files[REFERENCE_FILE]
+
+    def recheck(self) -> Predictions:
+        """Answer the golden rows again; returns what was expected of them. Raises ModelError (`bundle.golden`)."""
+        rows, expected = self.golden()
+        frame, batch_only = golden.as_frame(rows, self.signature), self.manifest.scorers.batch_only
+        golden.recheck(self.scorer, frame, expected, self.model.decision_threshold, batch_only=batch_only)
+        return expected
+
+    def golden(self) -> tuple[list[dict[str, Any]], Predictions]:
+        """Its golden rows as stored values, and what was answered to them when it was written.
+
+        Raises ModelError (`bundle.golden`).
+        """
+        rows, expected = golden.decode(self._files.get(golden.FILE, b""), self.signature)
+        if len(rows) != self.manifest.golden_rows:
+            raise refused("golden", "it holds another number of golden rows than its manifest says", golden.FILE)
+        return rows, expected
 
     def uncertain(self, predictions: Predictions) -> pl.DataFrame:
         """`low` and `high`, or `set`, for each answer. Raises ModelError (`bundle.no_intervals`) without them."""
@@ -172,11 +193,15 @@ def predictions_frame(bundle: LoadedBundle, predictions: Predictions) -> pl.Data
 
 
 def _files(contents: BundleContents, gate: Gate) -> dict[str, bytes]:
+    from modelwright.registry import sbom
+
     files = {f"{_MODEL_FOLDER}/{name}": data for name, data in to_files(contents.model).items()}
     if gate.graph:
         files[_GRAPH_FILE] = gate.graph
     files[golden.FILE] = gate.golden
-    files[REFERENCE_FILE] = reference_state(contents.reference, contents.model.signature)
+    files[REFERENCE_FILE] = reference_state(
+        contents.reference, contents.model.signature, predictions=contents.unseen, metrics=contents.metrics
+    )
     files[_CARD_FILE] = contents.card.encode()
     if contents.uncertainty:
         files[_UNCERTAINTY_FILE] = canonical_json(dict(contents.uncertainty))
@@ -185,6 +210,8 @@ def _files(contents: BundleContents, gate: Gate) -> dict[str, bytes]:
 
 
 def _manifest(contents: BundleContents, gate: Gate, files: Mapping[str, bytes]) -> Manifest:
+    from modelwright.registry import sbom
+
     return Manifest(
         format=manifests.FORMAT,
         format_version=manifests.FORMAT_VERSION,

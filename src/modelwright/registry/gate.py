@@ -18,8 +18,9 @@ from modelwright.stats.trees_model import TreeModel
 if TYPE_CHECKING:
     import polars as pl
 
-#: the training path takes milliseconds a row; fewer of its rows are tried singly
-_REFERENCE_SINGLES = 8
+#: the training path takes milliseconds a row, and a graph is one program for one row and for many: fewer of their rows
+#: are tried singly, a graph's beside all of them in batches
+_SINGLES = {"reference": 8, "onnx": 25}
 _REPRODUCED = 1e-9
 #: trees up to which every row is tried; larger models try fewer, by their size and never by the clock: equal models
 #: must give equal evidence
@@ -53,9 +54,7 @@ def pass_gate(model: Model, sample: pl.DataFrame, *, choose: str | None = None) 
     threshold = model.decision_threshold
     evidence = {name: ScorerEvidence(passed=False, reason=reason) for name, reason in refusals.items()}
     for name, scorer in built.items():
-        singles = max(_FEWEST_SINGLES, int(parity.SINGLE_ROWS * effort))
-        if name == "reference":
-            singles = _REFERENCE_SINGLES
+        singles = _SINGLES.get(name) or max(_FEWEST_SINGLES, int(parity.SINGLE_ROWS * effort))
         # their batches are the training path, which is the truth itself
         evidence[name] = parity.judge(scorer, kinds, truth, threshold, singles=singles, batches=name == "onnx")
     batch_only = not evidence["reference"].passed and _needs_neighbours(restored)

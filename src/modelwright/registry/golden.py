@@ -74,17 +74,13 @@ def encode(frame: pl.DataFrame, expected: Predictions) -> tuple[bytes, int]:
     return canonical_json(golden), len(rows)
 
 
-def decode(content: bytes, signature: Signature) -> tuple[pl.DataFrame, Predictions]:
-    """Conformed rows and expected answers. Raises ModelError (`bundle.golden`)."""
-    import polars as pl
-
+def decode(content: bytes, signature: Signature) -> tuple[list[dict[str, Any]], Predictions]:
+    """Stored values by column, row by row, and expected answers. Raises ModelError (`bundle.golden`)."""
     try:
         golden = msgspec.json.decode(content, type=Golden)
-        schema = frame_schema(signature)
         rows = [
             {field.name: _from_json(row[field.name], field.type) for field in signature.inputs} for row in golden.rows
         ]
-        frame = pl.DataFrame(rows, schema=schema)
         expected = Predictions(
             classes=signature.classes,
             probabilities=None if golden.probabilities is None else np.array(golden.probabilities, dtype=np.float64),
@@ -93,9 +89,19 @@ def decode(content: bytes, signature: Signature) -> tuple[pl.DataFrame, Predicti
         )
     except Exception as error:
         raise refused("golden", f"its golden rows cannot be read ({type(error).__name__})", FILE) from error
-    if expected.n_rows != frame.height:
+    if expected.n_rows != len(rows):
         raise refused("golden", "its golden rows and their answers differ in number", FILE)
-    return frame, expected
+    return rows, expected
+
+
+def as_frame(rows: Sequence[Mapping[str, Any]], signature: Signature) -> pl.DataFrame:
+    """The rows as a conformed frame. Raises ModelError (`bundle.golden`)."""
+    import polars as pl
+
+    try:
+        return pl.DataFrame(rows, schema=frame_schema(signature))
+    except Exception as error:
+        raise refused("golden", f"its golden rows cannot be read ({type(error).__name__})", FILE) from error
 
 
 def recheck(
@@ -108,16 +114,21 @@ def recheck(
     if not batch_only:
         answers.append(parity.stacked([scorer.row(values) for values in frame.iter_rows(named=True)]))
     for found in answers:
-        difference, wrong, close = parity.compare(found, expected, threshold)
-        bad = (difference > parity.TOLERANCE) | (wrong & ~close)
-        if bad.any():
-            where = int(np.flatnonzero(bad)[0])
-            raise refused(
-                "golden",
-                f"on this machine the {scorer.name} scorer answers {int(bad.sum())} of {frame.height} golden rows "
-                f"differently (first: row {where}, off by {float(difference[where]):.2g})",
-                FILE,
-            )
+        require_same(scorer.name, found, expected, threshold)
+
+
+def require_same(name: str, found: Predictions, expected: Predictions, threshold: float | None) -> None:
+    """Raise ModelError (`bundle.golden`) where answers to the golden rows are not what they once were."""
+    difference, wrong, close = parity.compare(found, expected, threshold)
+    bad = (difference > parity.TOLERANCE) | (wrong & ~close)
+    if bad.any():
+        where = int(np.flatnonzero(bad)[0])
+        raise refused(
+            "golden",
+            f"on this machine the {name} scorer answers {int(bad.sum())} of {expected.n_rows} golden rows "
+            f"differently (first: row {where}, off by {float(difference[where]):.2g})",
+            FILE,
+        )
 
 
 def _reworded(frame: pl.DataFrame, signature: Signature, rng: np.random.Generator) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,10 +67,8 @@ class CompiledScorer:
     def __init__(self, model: Model) -> None:
         self._model = model
         self._encoders: list[Callable[[Mapping[str, Any]], NDArray[np.float64]]] = []
-        self._plan: list[tuple[int, Callable[[NDArray[np.float64]], Sequence[float]], float]] = []
         positions: dict[int, int] = {}
         widths: list[int] = []
-        scored: list[RowScored] = []
         for member in model.members:
             if id(member.features) not in positions:
                 row = member.features.row()
@@ -79,21 +77,8 @@ class CompiledScorer:
                 positions[id(member.features)] = len(self._encoders)
                 self._encoders.append(row)
                 widths.append(len(member.features.names))
-            if not isinstance(member.fitted, RowScored):
-                raise _unsupported(f"the family '{member.family}' has no single-row form", f"family:{member.family}")
-            scored.append(member.fitted)
-        starts = np.concatenate([[0], np.cumsum(widths)]).astype(int).tolist()
-        together = _walked_together(model)
-        self._walk: Callable[[NDArray[np.float64]], list[NDArray[np.float64]]] | None = None
-        if together:
-            offsets = [starts[positions[id(model.members[at].features)]] for at in together]
-            self._walk = Together([one.tables for one in together.values()], offsets, starts[-1]).row()
-        walked = {at: place for place, at in enumerate(together)}
-        for at, (member, weight) in enumerate(zip(model.members, model.weights, strict=True)):
-            if at in walked:  # what it reads then is the walk's answers, which stand behind the rows
-                self._plan.append((len(widths) + walked[at], linear_links.row_link(together[at].link), weight))
-            else:
-                self._plan.append((positions[id(member.features)], scored[at].row_scorer(), weight))
+        plan = member_plan(model, [positions[id(member.features)] for member in model.members], widths)
+        self._plan, self._walk = plan.members, plan.walk
         self._scalar = not model.signature.task.is_classification
 
     def batch(self, frame: pl.DataFrame) -> Predictions:
@@ -114,6 +99,39 @@ class CompiledScorer:
         for position, score, weight in self._plan[1:]:
             total = [before + value * weight for before, value in zip(total, score(rows[position]), strict=True)]
         return total
+
+
+class MemberPlan(NamedTuple):
+    """How one row's members are scored and added up, in their order.
+
+    members: where each one's input stands, its row call, its weight. Inputs are the rows of the feature sets and,
+    behind them, what `walk` makes of all these rows one behind the other.
+    """
+
+    members: list[tuple[int, Callable[[Any], Sequence[float]], float]]
+    walk: Callable[[NDArray[np.float64]], list[NDArray[np.float64]]] | None
+
+
+def member_plan(model: Model, places: Sequence[int], widths: Sequence[int]) -> MemberPlan:
+    """places: the feature set of each member; widths: of each feature set. Raises ModelError (`scorer.unsupported`)."""
+    scored: list[RowScored] = []
+    for member in model.members:
+        if not isinstance(member.fitted, RowScored):
+            raise _unsupported(f"the family '{member.family}' has no single-row form", f"family:{member.family}")
+        scored.append(member.fitted)
+    starts = np.concatenate([[0], np.cumsum(widths)]).astype(int).tolist()
+    together, walk = _walked_together(model), None
+    if together:
+        offsets = [starts[places[at]] for at in together]
+        walk = Together([one.tables for one in together.values()], offsets, starts[-1]).row()
+    walked = {at: place for place, at in enumerate(together)}
+    members: list[tuple[int, Callable[[Any], Sequence[float]], float]] = []
+    for at, weight in enumerate(model.weights):
+        if at in walked:  # what it reads then is the walk's answers, which stand behind the rows
+            members.append((len(widths) + walked[at], linear_links.row_link(together[at].link), weight))
+        else:
+            members.append((places[at], scored[at].row_scorer(), weight))
+    return MemberPlan(members, walk)
 
 
 class OnnxScorer:

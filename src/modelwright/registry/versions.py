@@ -1,6 +1,8 @@
 """Model versions and their aliases: a fold over the journal, changed only by compare-and-append.
 
-Events: `version.registered` and `alias.set`, both with the subject `model:<name>`. Nothing else is stored.
+Events, all with the subject `model:<name>`: `version.registered`, `alias.set`, `version.deleted`, `version.restored`,
+`version.quarantined`, `version.released`; a `rollout.finished` that names a champion moves that alias too. Nothing else
+is stored.
 """
 
 from __future__ import annotations
@@ -14,9 +16,14 @@ import msgspec
 from modelwright.core.errors import NotFoundError, StateError, did_you_mean
 from modelwright.core.nouns import Decision, Event, ModelVersion
 from modelwright.core.ports import Journal
+from modelwright.registry import rollout_state
 
 REGISTERED = "version.registered"
-ALIASED = "alias.set"
+ALIASED = rollout_state.ALIASED
+DELETED, RESTORED = "version.deleted", "version.restored"
+QUARANTINED, RELEASED = "version.quarantined", "version.released"
+#: events that say which versions there are and which aliases they bear
+KINDS = (REGISTERED, ALIASED, DELETED, RESTORED, QUARANTINED, RELEASED, rollout_state.FINISHED)
 ALIASES = ("champion", "challenger")
 _NAME = re.compile(r"^[a-z][a-z0-9_-]{0,63}$")
 
@@ -29,6 +36,7 @@ def register(
     run_id: str,
     decision: Decision,
     bundle_path: str = "",
+    data_digest: str = "",
 ) -> ModelVersion:
     """Append the next version of a model. Registering one run's bundle again returns the version it has.
 
@@ -46,12 +54,14 @@ def register(
     for version in versions:
         if (version.bundle_digest, version.run_id) == (bundle_digest, run_id):
             return version
+    ever = sum(event.kind == REGISTERED and event.subject == f"model:{name}" for event in events)
     payload = {
-        "version": len(versions) + 1,
+        "version": ever + 1,
         "bundle_digest": bundle_digest,
         "run_id": run_id,
         "decision": decision.value,
         "bundle_path": bundle_path,
+        **({"data_digest": data_digest} if data_digest else {}),
     }
     event = journal.append(REGISTERED, f"model:{name}", payload, expected=_last(events))
     return _version(event)
@@ -90,10 +100,11 @@ def show(journal: Journal, name: str, which: int | str | None = None) -> ModelVe
 
 def history(journal: Journal, name: str) -> list[Event]:
     """Every event of one model, oldest first. Raises NotFoundError (`model.unknown`)."""
-    show(journal, name)
-    return [
-        event for event in journal.read() if event.subject == f"model:{name}" and event.kind in (REGISTERED, ALIASED)
-    ]
+    events = list(journal.read())
+    if not any(event.kind == REGISTERED and event.subject == f"model:{name}" for event in events):
+        show(Snapshot(journal, events), name)
+    kinds = {*KINDS, *rollout_state.KINDS, "route.set", "serving.refused"}
+    return [event for event in events if event.subject == f"model:{name}" and event.kind in kinds]
 
 
 def aliases(journal: Journal, name: str) -> dict[str, int]:
@@ -102,19 +113,30 @@ def aliases(journal: Journal, name: str) -> dict[str, int]:
 
 
 def promote(
-    journal: Journal, name: str, version: int, *, alias: str = "champion", reason: str = "", force: bool = False
+    journal: Journal,
+    name: str,
+    version: int,
+    *,
+    alias: str = "champion",
+    reason: str = "",
+    force: bool = False,
+    facts: Mapping[str, Any] | None = None,
 ) -> ModelVersion:
     """Point an alias at a version; promoting an older version again is how to roll back.
 
-    A version that needs rework becomes nobody's champion unless forced, and the event says so.
-    Raises StateError (`version.not_approved`, `alias.unknown`) and NotFoundError.
+    A version that needs rework becomes nobody's champion unless forced, and the event says so, with `facts` beside.
+    Raises StateError (`version.not_approved`, `alias.unknown`) and NotFoundError. `registry.promotion` also looks at
+    the bundle.
     """
     if alias not in ALIASES:
         raise StateError(
-            f"There is no alias '{alias}'.", code="alias.unknown", hint=did_you_mean(alias, ALIASES), subject="alias"
+            f"There is no alias '{alias[:60]}'.",
+            code="alias.unknown",
+            hint=did_you_mean(alias, ALIASES),
+            subject="alias",
         )
-    events = list(journal.read())
-    wanted = show(_Past(events), name, version)
+    now = Snapshot(journal)
+    wanted = show(now, name, version)
     if alias == "champion" and wanted.decision is Decision.NEEDS_REWORK and not force:
         raise StateError(
             f"Version {version} of '{name}' needs rework and cannot become champion.",
@@ -124,41 +146,57 @@ def promote(
         )
     if alias in wanted.aliases:
         return wanted
-    payload = {"alias": alias, "version": version, "reason": reason, "forced": force}
-    event = journal.append(ALIASED, f"model:{name}", payload, expected=_last(events))
-    return show(_Past([*events, event]), name, version)
+    payload = {"alias": alias, "version": version, "reason": reason, "forced": force, **(facts or {})}
+    event = now.append(ALIASED, f"model:{name}", payload, expected=now.last)
+    return show(Snapshot(journal, [*now.events, event]), name, version)
 
 
 def fold(events: Iterable[Event]) -> list[ModelVersion]:
-    """The present from the past: versions in order of registration, with the aliases they bear."""
-    versions: list[ModelVersion] = []
+    """The present from the past: versions in order of registration, with the aliases they bear. What is deleted is
+    not there."""
+    versions: dict[tuple[str, int], ModelVersion] = {}
+    gone: set[tuple[str, int]] = set()
     borne: dict[tuple[str, str], int] = {}
     for event in events:
-        name = event.subject.removeprefix("model:")
+        name, payload = event.subject.removeprefix("model:"), event.payload
         if event.kind == REGISTERED:
-            versions.append(_version(event))
+            version = _version(event)
+            versions[name, version.version] = version
         elif event.kind == ALIASED:
-            borne[name, event.payload["alias"]] = event.payload["version"]
+            borne[name, payload["alias"]] = payload["version"]
+        elif event.kind == rollout_state.FINISHED and payload.get("champion") is not None:
+            borne[name, "champion"] = payload["champion"]
+        elif event.kind == DELETED:
+            gone.add((name, payload["version"]))
+        elif event.kind == RESTORED:
+            gone.discard((name, payload["version"]))
     return [
         msgspec.structs.replace(
             version,
             aliases=tuple(alias for alias in ALIASES if borne.get((version.name, alias)) == version.version),
         )
-        for version in versions
+        for key, version in versions.items()
+        if key not in gone
     ]
 
 
-class _Past:
-    """Events already read, as a journal that is only read: one look decides and is compared on append."""
+class Snapshot:
+    """A journal as it stands at one look: every question is answered from the same events, and what is appended is
+    compared with them."""
 
-    def __init__(self, events: list[Event]) -> None:
-        self._events = events
+    def __init__(self, journal: Journal, events: list[Event] | None = None) -> None:
+        self._journal = journal
+        self.events = list(journal.read()) if events is None else events
+
+    @property
+    def last(self) -> int:
+        return _last(self.events)
 
     def read(self, after: int = 0) -> list[Event]:
-        return [event for event in self._events if event.sequence > after]
+        return [event for event in self.events if event.sequence > after]
 
     def append(self, kind: str, subject: str, payload: Mapping[str, Any], *, expected: int | None = None) -> Event:
-        raise StateError("The past cannot be written.", code="journal.past")
+        return self._journal.append(kind, subject, payload, expected=expected)
 
 
 def _last(events: list[Event]) -> int:

@@ -51,7 +51,7 @@ def test_every_row_is_counted_once_per_column() -> None:
     for name, kind in types().items():
         column = columns[name]
         if kind in (ColumnType.NUMBER, ColumnType.DATETIME):
-            assert sum(column["counts"]) + column["missing"] == N
+            assert sum(column["counts"]) + column["below"] + column["above"] + column["missing"] == N
             assert column["edges"] == sorted(set(column["edges"]))
         elif kind is not ColumnType.TEXT:
             assert sum(column["categories"].values()) + column["other"] + column["missing"] == N
