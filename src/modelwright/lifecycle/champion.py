@@ -103,7 +103,7 @@ def compare_with(
     metric, level, seed, looks = how
     sealed, y, mine = rows
     bundle = load(champion.folder, probe=False, expected=champion.version.bundle_digest, hooks=hooks)
-    theirs = _in_order(bundle.predict(sealed.frame), bundle.signature, signature)
+    theirs = in_order(bundle.predict(sealed.frame), bundle.signature, signature)
     looks = max(1, looks)
     found = compare(
         y,
@@ -118,7 +118,7 @@ def compare_with(
     return msgspec.structs.replace(found, p_value=corrected)
 
 
-def _in_order(answers: Predictions, theirs: Signature, mine: Signature) -> Predictions:
+def in_order(answers: Predictions, theirs: Signature, mine: Signature) -> Predictions:
     """The champion's answers with the classes in the new model's order."""
     import numpy as np
 

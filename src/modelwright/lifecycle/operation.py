@@ -43,6 +43,8 @@ class Context:
     actor: str = "local"
     clock: Clock = field(default_factory=SystemClock)
     progress: Callable[[Progress], None] = field(default=lambda _event: None)
+    #: for an operation that goes on for long: its result, shown at once; it then returns None
+    announce: Callable[[Any], None] = field(default=lambda _result: None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

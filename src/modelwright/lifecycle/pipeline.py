@@ -291,6 +291,7 @@ def _package(
         partition=parts,
         model=learned.model,
         fast=learned.fast,
+        oof=learned.oof,
     )
     made = run.timed(
         "package",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
-from modelwright.core.nouns import Since, Verdict
+from modelwright.core.nouns import Finding, Since, Verdict
 from modelwright.core.run import RunRecord
 from modelwright.lifecycle.operation import Context, Request
 
@@ -24,8 +25,10 @@ class ReviewRequest(Request, frozen=True, kw_only=True):
     output: Annotated[str | None, Meta(description="write the review as Markdown here", extra={"flag": "-o"})] = None
 
 
-def review(kind: Kind, request: ReviewRequest, context: Context) -> dict[str, Any]:
-    """Judge a run again from its record; nothing is trained or opened."""
+def review(
+    kind: Kind, request: ReviewRequest, context: Context, more: Callable[[RunRecord], Sequence[Finding]] | None = None
+) -> dict[str, Any]:
+    """Judge a run again from its record; nothing is trained or opened. `more` adds findings from elsewhere."""
     from pathlib import Path
 
     from modelwright.checks.evidence import ModelEvidence
@@ -40,6 +43,8 @@ def review(kind: Kind, request: ReviewRequest, context: Context) -> dict[str, An
     findings = record.findings
     if kind == "pipeline":
         findings = (*findings, *run_checks("deployment", ModelEvidence(record=record)))
+    if more is not None:
+        findings = (*findings, *more(record))
     selected = of_kind(findings, kind)
     verdict = fold(selected, kind, record=record)
     if kind == "model":

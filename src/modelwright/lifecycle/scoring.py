@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from modelwright.core.errors import DataError, NotFoundError
 from modelwright.core.nouns import ModelVersion
 from modelwright.core.ports import Journal
+from modelwright.records.ports import PredictionLog
 
 if TYPE_CHECKING:
     import polars as pl
@@ -66,6 +67,32 @@ def find_version(journal: Journal, wanted: str) -> ModelVersion:
 
     name, _, which = wanted.replace("@", ":", 1).partition(":")
     return show(journal, name, which or None)
+
+
+def identity(wanted: str, workspace: Path) -> tuple[str, int]:
+    """Name and version of what `find_bundle` finds; version 0 for what stands in no registry."""
+    folder = find_bundle(wanted, workspace)
+    registered = not Path(wanted).exists() and not wanted.startswith(("run:", "latest")) and not wanted.endswith(FAST)
+    if registered:
+        from modelwright.lifecycle.workspace import Workspace
+
+        version = find_version(Workspace(workspace).journal(), wanted)
+        return version.name, version.version
+    import msgspec
+
+    return str(msgspec.json.decode((folder / "manifest.json").read_bytes())["name"]), 0
+
+
+def log_folder(workspace: Path) -> Path:
+    return workspace / "log"
+
+
+def prediction_log(workspace: Path) -> PredictionLog:
+    """The workspace's prediction log, opened for this process; the one that `serve` writes too."""
+    from modelwright.core.plugins import load
+
+    opened: PredictionLog = load("logs", "segments")(log_folder(workspace) / "predictions")
+    return opened
 
 
 def writer_for(path: Path) -> Callable[[pl.DataFrame, Path], object]:

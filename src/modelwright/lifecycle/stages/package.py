@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,9 @@ from modelwright.lifecycle.steps import StepResult
 from modelwright.lifecycle.workspace import pretty_json
 
 if TYPE_CHECKING:
+    import polars as pl
+
+    from modelwright.core.tables import Predictions
     from modelwright.registry.bundle import BundleContents, BundleInfo
     from modelwright.registry.model import Model
 
@@ -41,6 +46,8 @@ class PackageOrder:
     partition: Partition
     model: Model
     fast: Model | None = None
+    #: out-of-fold answers of `model`
+    oof: Predictions | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,17 +110,36 @@ def write(folder: Path, order: PackageOrder, context: Context) -> None:
         choose=order.scorer,
         notes=own_code_notes(order),
         uncertainty=_uncertainty(record),
+        unseen=_unseen(order, sample.head(_SAMPLE_ROWS)),
     )
     context.progress(Progress(step="package", message="trying each scorer on adversarial rows"))
     info = bundle.write(folder / "bundle", contents)
     context.progress(Progress(step="package", message="verifying and probing the bundle in a child process"))
-    bundle.load(folder / "bundle", hooks=order.model.hooks)
-    made = [_measured(order, "best", info, folder / "bundle")]
-    if order.fast is not None:
-        quick = _write_fast(folder / "fast", order, contents, order.fast, context)
-        made.append(_measured(order, "fast", quick, folder / "fast"))
+    with ThreadPoolExecutor(1) as beside:  # while the child is waited for, the quick product is written
+        # where hooks are looked up is said by the context, which a thread does not take over by itself
+        loading = beside.submit(copy_context().run, bundle.load, folder / "bundle", hooks=order.model.hooks)
+        made = [_measured(order, "best", info, folder / "bundle")]
+        if order.fast is not None:
+            quick = _write_fast(folder / "fast", order, contents, order.fast, context)
+            made.append(_measured(order, "fast", quick, folder / "fast"))
+        loading.result()
     facts = _Facts(digest=info.digest, scorers=info.scorers, products=tuple(made))
     (folder / "facts.json").write_bytes(pretty_json(facts))
+
+
+def _unseen(order: PackageOrder, sample: pl.DataFrame) -> Predictions | None:
+    """Out-of-fold answers, where the folds' models answer as the final one does; a model that learned next to nothing
+    answers otherwise in every fold, and its later answers would always look drifted (PSI above 0.25)."""
+    from modelwright.stats.distances import bin_counts, psi, quantile_edges
+
+    if order.oof is None or not order.oof.n_rows:
+        return None
+    own = order.model.predict(sample)
+    sides = [each.values if each.probabilities is None else each.probabilities[:, -1] for each in (order.oof, own)]
+    if sides[0] is None or sides[1] is None:
+        return None
+    edges = quantile_edges(sides[0])
+    return order.oof if psi(bin_counts(sides[0], edges), bin_counts(sides[1], edges)) <= 0.25 else None
 
 
 def _write_fast(
@@ -136,7 +162,15 @@ def _write_fast(
     }
     info = bundle.write(
         folder,
-        replace(contents, model=model, metrics=measured, verdict=None, card=card.of_fast(record), uncertainty={}),
+        replace(
+            contents,
+            model=model,
+            metrics=measured,
+            verdict=None,
+            card=card.of_fast(record),
+            uncertainty={},
+            unseen=None,
+        ),
     )
     bundle.load(folder, hooks=model.hooks)
     return info

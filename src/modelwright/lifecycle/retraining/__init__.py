@@ -1,0 +1,1 @@
+"""Retraining, stage by stage: gather, screen, train, compare, promote; each stage is an event."""

@@ -1,0 +1,1 @@
+"""Score a stream of events: at-least-once delivery with an idempotent effect."""
