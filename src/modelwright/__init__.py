@@ -20,6 +20,8 @@ _HOMES = {
     "profile": "modelwright.interfaces.python",
     "predict": "modelwright.interfaces.python",
     "load": "modelwright.interfaces.python",
+    "client": "modelwright.interfaces.client",
+    "asgi": "modelwright.interfaces.hosting",
     "Spec": "modelwright.spec.model",
     "load_spec": "modelwright.spec.load",
     "ModelwrightError": "modelwright.core.errors",
@@ -47,7 +49,8 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'modelwright' has no attribute '{name}'")
-    return getattr(importlib.import_module(home), name)
+    module = importlib.import_module(home)
+    return module if home.endswith(f".{name}") else getattr(module, name)
 
 
 def __dir__() -> list[str]:

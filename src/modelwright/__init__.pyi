@@ -1,6 +1,8 @@
 from modelwright.core.errors import DataError as DataError
 from modelwright.core.errors import ModelwrightError as ModelwrightError
 from modelwright.core.errors import SpecError as SpecError
+from modelwright.interfaces import client as client
+from modelwright.interfaces.hosting import asgi as asgi
 from modelwright.interfaces.python import check as check
 from modelwright.interfaces.python import init as init
 from modelwright.interfaces.python import load as load

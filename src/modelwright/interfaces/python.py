@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from modelwright.core.errors import SpecError
+from modelwright.core.errors import ModelError, SpecError
 from modelwright.core.plugins import load as load_plugin
 from modelwright.lifecycle.operation import Context
 
 if TYPE_CHECKING:
+    import polars as pl
+
+    from modelwright.core.tables import Predictions
     from modelwright.registry.bundle import LoadedBundle
 
 _Path = str | os.PathLike[str]
+#: a polars or pandas frame, a list of dictionaries, or a mapping of columns
+Rows = Any
 
 
 def perform(operation: str, request: dict[str, Any], workspace: _Path | None = None) -> dict[str, Any]:
@@ -70,9 +77,87 @@ def predict(
     return perform("predict", {"bundle": str(bundle), "data": data, "output": str(output), **options}, workspace)
 
 
-def load(bundle: _Path, *, hooks: tuple[str, ...] = ()) -> LoadedBundle:
-    """A verified and probed bundle with `predict(frame)` and `predict_row(mapping)`. `hooks` names the functions of
-    your own (`module:function`, in the current folder or installed) that it may call."""
+class Loaded:
+    """A verified and probed model in memory. For any number of threads; everything else of the bundle (`signature`,
+    `digest`, `card`, `conform`, `uncertain`, `scorer`) is reached through it."""
+
+    def __init__(self, bundle: LoadedBundle) -> None:
+        self._bundle = bundle
+        self._lock = threading.Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._bundle, name)
+
+    def __repr__(self) -> str:
+        return f"<model {self._bundle.manifest.name} {self._bundle.digest[:15]}>"
+
+    def predict(self, rows: Rows) -> Predictions:
+        """Answers in the order of the rows: `probabilities` (n, n_classes) and `labels`, positions in `classes`, or
+        `values` (n,).
+
+        rows: a polars or pandas frame, a list of dictionaries, or a mapping of columns; bound by name, further
+        columns are ignored. Values that do not read as their column's type become missing. Raises ModelError.
+        """
+        frame = as_frame(rows)
+        with self._lock:
+            return self._bundle.predict(frame)
+
+    def answers(self, rows: Rows) -> pl.DataFrame:
+        """As `predict`, in the users' own form: `prediction` in the type of the target and, for classes,
+        `probability_<class>`; what `modelwright predict` writes."""
+        from modelwright.registry.answers import predictions_frame
+
+        return predictions_frame(self._bundle.signature, self.predict(rows))
+
+    def predict_row(self, values: Mapping[str, Any]) -> Predictions:
+        """The answer to one row, by the quickest exact scorer. Raises ModelError (`bundle.batch_only`)."""
+        with self._lock:
+            return self._bundle.predict_row(values)
+
+
+def as_frame(rows: Rows) -> pl.DataFrame:
+    """Rows in any of their forms as a polars frame. Raises ModelError (`bundle.input`)."""
+    import polars as pl
+
+    if isinstance(rows, pl.DataFrame):
+        return rows
+    if isinstance(rows, pl.LazyFrame):
+        return rows.collect()
+    try:
+        if isinstance(rows, Mapping):
+            return pl.DataFrame(dict(rows), strict=False)
+        if hasattr(rows, "to_dict") and hasattr(rows, "columns"):  # pandas
+            return pl.DataFrame([_series(str(name), rows[name]) for name in rows.columns])
+        listed = [dict(row) for row in rows]
+        names = dict.fromkeys(name for row in listed for name in row)
+        return pl.DataFrame({name: [row.get(name) for row in listed] for name in names}, strict=False)
+    except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
+        raise ModelError(
+            f"The rows are no table: {error}.",
+            code="bundle.input",
+            hint="give a polars or pandas frame, a list of dictionaries, or a mapping of columns of equal length",
+            subject="rows",
+        ) from error
+
+
+def _series(name: str, column: Any) -> pl.Series:
+    """A pandas column: numbers and dates as they are; everything else value by value, NaN and NaT as missing."""
+    import polars as pl
+
+    if column.dtype.kind in "iufb":
+        return pl.Series(name, column.to_numpy(), nan_to_null=column.dtype.kind == "f")
+    if column.dtype.kind == "M" and getattr(column.dtype, "tz", None) is None:
+        return pl.Series(name, column.to_numpy().astype("datetime64[us]"))
+    missing = column.isna()
+    return pl.Series(name, [None if gone else value for value, gone in zip(column, missing, strict=True)], strict=False)
+
+
+def load(model: _Path, *, hooks: tuple[str, ...] = (), workspace: _Path | None = None) -> Loaded:
+    """Load a model: a bundle folder, or NAME, NAME:VERSION, NAME@ALIAS or run:ID of a workspace (`.modelwright` in
+    the current folder unless given). `hooks` names the functions of your own (`module:function`, in the current
+    folder or installed) that it may call. Raises NotFoundError, ModelError (`bundle.*`)."""
+    from modelwright.lifecycle.scoring import find_bundle
     from modelwright.registry.bundle import load as load_bundle
 
-    return load_bundle(Path(bundle), hooks=hooks)
+    root = Path(workspace) if workspace is not None else Path(".modelwright")
+    return Loaded(load_bundle(find_bundle(str(model), root.absolute()), hooks=hooks))

@@ -10,7 +10,7 @@ from modelwright.core.errors import DataError, ModelwrightError, NotFoundError, 
 OK = 0  # done; APPROVE or CONDITIONAL where there is a verdict
 FAILED = 1  # anything that is nobody's mistake in the file or the data
 MISTAKE = 2  # a mistake in the file, the data or the command
-NEEDS_REWORK = 3  # done, and the verdict says no
+NEEDS_REWORK = 3  # done, and the verdict says no, or a gate that was asked for failed
 INTERRUPTED = 130  # Ctrl-C
 
 _MISTAKES = (SpecError, DataError, NotFoundError)
@@ -38,7 +38,7 @@ def of_result(result: Any) -> int:
     """The exit code of what an operation returned, as builtins."""
     if not isinstance(result, dict):
         return OK
-    if result.get("verdict") == "NEEDS REWORK":
+    if result.get("verdict") == "NEEDS REWORK" or result.get("gate") == "failed":
         return NEEDS_REWORK
     if result.get("status") == "interrupted":
         return INTERRUPTED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -91,13 +92,16 @@ def _perform(words: tuple[str, ...], rest: list[str], given: list[str]) -> int:
         from modelwright.interfaces.cli import progress
 
         live = not shared.json and output.use_color(sys.stderr, no_color=shared.no_color)
-        with output.stdout_to_stderr(), progress.shown(live=live, quiet=shared.quiet) as callback:
-            result = operation.perform(request, Context(workspace=workspace, actor=_actor(), progress=callback))
-            result = output.plain(result)
-        if shared.json:
-            output.print_json(result)
-        else:
-            _present(name, result, no_color=shared.no_color)
+        with output.stdout_to_stderr() as ours, progress.shown(live=live, quiet=shared.quiet) as callback:
+
+            def announce(result: Any) -> None:
+                with contextlib.redirect_stdout(ours):
+                    _show(name, output.plain(result), shared)
+
+            context = Context(workspace=workspace, actor=_actor(), progress=callback, announce=announce)
+            result = output.plain(operation.perform(request, context))
+        if result is not None:
+            _show(name, result, shared)
     except BrokenPipeError:
         raise
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - here the workspace for the incident is known
@@ -116,6 +120,13 @@ def _workspace(asked: str | None, request: Any) -> Path:
 
 def _actor() -> str:
     return os.environ.get("MODELWRIGHT_ACTOR") or os.environ.get("USER") or os.environ.get("USERNAME") or "local"
+
+
+def _show(name: str, result: Any, shared: Any) -> None:
+    if shared.json:
+        output.print_json(result)
+    else:
+        _present(name, result, no_color=shared.no_color)
 
 
 def _present(name: str, result: Any, *, no_color: bool) -> None:

@@ -26,9 +26,11 @@ def use_color(stream: IO[str], *, no_color: bool) -> bool:
 
 
 @contextlib.contextmanager
-def stdout_to_stderr() -> Iterator[None]:
-    """Whatever a library prints goes to standard error, native code included, so that stdout stays ours."""
+def stdout_to_stderr() -> Iterator[IO[str]]:
+    """Whatever a library prints goes to standard error, native code included, so that stdout stays ours; the stream
+    that this yields still leads to it."""
     sys.stdout.flush()
+    ours = sys.stdout
     with contextlib.ExitStack() as stack:
         try:
             real = sys.stdout.fileno() == 1 and sys.stderr.fileno() == 2
@@ -40,9 +42,10 @@ def stdout_to_stderr() -> Iterator[None]:
             stack.callback(os.close, saved)
             stack.callback(os.dup2, saved, 1)
             stack.callback(sys.stdout.flush)
+            ours = stack.enter_context(open(saved, "w", closefd=False, errors="backslashreplace"))
         else:
             stack.enter_context(contextlib.redirect_stdout(sys.stderr))
-        yield
+        yield ours
 
 
 def plain(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +19,10 @@ class Page:
     """A page of text on standard output."""
 
     def __init__(self, *, color: bool) -> None:
+        self.color = color
+
+    @functools.cached_property
+    def _console(self) -> Any:
         from rich.console import Console
 
         class Honest(Console):
@@ -27,9 +32,7 @@ class Page:
                 raise BrokenPipeError
 
         width = max(_LEAST_WIDTH, shutil.get_terminal_size((_PLAIN_WIDTH, 40)).columns)  # COLUMNS wins
-        self._console = Honest(
-            file=sys.stdout, no_color=not color, highlight=False, emoji=False, markup=False, width=width
-        )
+        return Honest(file=sys.stdout, no_color=not self.color, highlight=False, emoji=False, markup=False, width=width)
 
     def line(self, text: str = "", style: str | None = None) -> None:
         """One paragraph, wrapped at words; text from files and data is shown as it is, never as markup."""

@@ -1,0 +1,12 @@
+"""How much was too old."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modelwright.interfaces.cli.page import Page
+
+
+def present(result: Any, page: Page) -> None:
+    page.line(f"Removed {result.get('rows', 0):,} predictions and {result.get('labels', 0):,} labels in "
+              f"{result.get('files', 0):,} files.", "bold")  # fmt: skip
