@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import json
 import re
 import sys
 from pathlib import Path
@@ -33,6 +34,7 @@ def main(arguments: list[str]) -> int:
         "checks.md": checks(),
         "plugins.md": plugins(),
         "errors.md": errors(),
+        **code_rules(),
     }
     stale = []
     for name, text in pages.items():
@@ -42,8 +44,14 @@ def main(arguments: list[str]) -> int:
             if not file.exists() or file.read_text(encoding="utf-8") != body:
                 stale.append(f"docs/reference/{name} is not up to date: run `make docs`")
         else:
-            REFERENCE.mkdir(parents=True, exist_ok=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(body, encoding="utf-8")
+    for file in sorted((REFERENCE / "code-rules").glob("*.md")):
+        if f"code-rules/{file.name}" not in pages:
+            if "--check" in arguments:
+                stale.append(f"docs/reference/code-rules/{file.name} is of no rule: run `make docs`")
+            else:
+                file.unlink()
     problems = [*stale, *broken_links()]
     print("\n".join(problems) or f"{len(pages)} reference pages are up to date, all links resolve")
     return 1 if problems else 0
@@ -147,13 +155,139 @@ def checks() -> str:
         "Each check is one file and carries its own proof: examples that fire and that do not.",
         "",
     ]
-    for seam in [name for name in SEAMS if name.startswith("checks.")]:
+    for seam in [name for name in SEAMS if name.startswith("checks.") and name != "checks.code"]:
         rows = []
         for listing in listings(seam):
             codes = ", ".join(f"`{code}`" for code in load(seam, listing.name).codes)
             rows.append([codes, listing.summary])
         lines += [f"## {seam.partition('.')[2].title()}", "", *_table(["codes", "what it looks for"], rows)]
+    lines += ["## Code", "", "One page for each rule: [rules of the code review](code-rules/index.md).", ""]
     return "\n".join(lines)
+
+
+def code_rules() -> dict[str, str]:
+    """A page for each rule of the code review, and an index by family."""
+    from modelwright.checks.code import unjudged
+    from modelwright.checks.code.ignoring import INFOS
+
+    rules = [load("checks.code", listing.name) for listing in listings("checks.code")]
+    infos = {info.code: (info, rule) for rule in rules for info in rule.infos}
+    infos |= {info.code: (info, None) for info in (*INFOS, *unjudged.INFOS)}
+    pages = {f"code-rules/{code}.md": _code_rule(*infos[code]) for code in sorted(infos)}
+    lines = [
+        "# Rules of the code review",
+        "",
+        f"{len(infos)} codes. `modelwright review code PATH` asks all of them but those that are off by default;",
+        "`--noisy` asks these too. See [how to review code](../../how-to/review-code.md).",
+        "",
+    ]
+    for family, title in CODE_FAMILIES.items():
+        found = [info for code, (info, _) in sorted(infos.items()) if code.startswith(family)]
+        rows = [[f"[{i.code}]({i.code}.md)", i.severity.value, i.name.replace("-", " "), _when(i)] for i in found]
+        if rows:
+            lines += [f"## {title}", "", *_table(["code", "severity", "what it finds", ""], rows)]
+    assert all(code.startswith(tuple(CODE_FAMILIES)) for code in infos), "a family without a title"
+    return {"code-rules/index.md": "\n".join(lines), **pages}
+
+
+CODE_FAMILIES = {
+    "LK": "Leaks",
+    "EV": "Judging",
+    "RP": "Repeatability",
+    "DA": "Handling data",
+    "SK": "scikit-learn",
+    "TO": "PyTorch and Keras",
+    "SE": "Unsafe loading and secrets",
+    "DP": "Deployment",
+    "NB": "Notebooks",
+    "CF": "Configuration",
+    "IG": "Comments that ignore findings",
+    "NJ": "What could not be judged",
+}
+
+
+def _when(info: Any) -> str:
+    return ", ".join(
+        word for word, so in (("off by default", not info.default), ("once per file", info.per_file)) if so
+    )
+
+
+def _code_rule(info: Any, rule: Any) -> str:
+    told = f"Severity {info.severity.value}" + (f", {_when(info)}" if _when(info) else "") + "."
+    lines = [f"# {info.code}: {info.name.replace('-', ' ')}", "", told, "", "## Why", "", info.why, ""]
+    fires, silent = _examples(info, rule)
+    if fires is not None:
+        text = _without_unused_imports(fires.text)
+        said = _said(info.code, text)
+        if not said:
+            text, said = fires.text, _said(info.code, fires.text)
+        lines += ["## Fires", "", *_code_block(text), *said]
+    if silent is not None:
+        lines += ["## Stays silent", "", *_code_block(_without_unused_imports(silent.text))]
+    lines += ["## Fix", "", f"{info.fix[:1].upper()}{info.fix[1:]}.".replace("..", "."), ""]
+    lines += ["## Source", "", f"{info.source[:1].upper()}{info.source[1:]}.".replace("..", "."), ""]
+    lines += [f"To answer for one finding: `# mw: ignore[{info.code}] reason`. [All rules](index.md)", ""]
+    return "\n".join(lines)
+
+
+def _examples(info: Any, rule: Any) -> tuple[Any, Any]:
+    """The shortest example that fires with the code, and the shortest that is silent about it."""
+    if rule is None:
+        return None, None
+    fires = [each for each in rule.examples if info.code in each.codes]
+    silent = [each for each in rule.examples if not each.codes]
+    about = [each for each in silent if info.code in getattr(each, "name", "")] or silent
+    by_length = lambda each: (len(each.text), each.text)  # noqa: E731
+    return min(fires, key=by_length, default=None), min(about, key=by_length, default=None)
+
+
+def _without_unused_imports(text: str) -> str:
+    """Examples share their first lines; on a page only what is used should stand."""
+    lines = text.strip("\n").split("\n")
+    kept = []
+    for line in lines:
+        head, found, names = line.partition(" import ") if line.startswith("from ") else ("import", " ", line[7:])
+        if not line.startswith(("from ", "import ")) or not found or any(mark in names for mark in "(\\#*"):
+            kept.append(line)
+            continue
+        rest = "\n".join(each for each in lines if each is not line)
+        used = [
+            name for name in names.split(", ") if re.search(rf"\b{re.escape(name.split()[-1].split('.')[0])}\b", rest)
+        ]
+        if used:
+            kept.append(f"{head}{found}{', '.join(used)}")
+    return "\n".join(kept) + "\n"
+
+
+def _code_block(text: str) -> list[str]:
+    shown = text.strip("\n")
+    if shown.lstrip().startswith("{") and '"cells"' in shown:
+        cells = json.loads(shown).get("cells", [])
+        code = [cell for cell in cells if cell.get("cell_type") == "code"]
+        ran = [f" (run as number {cell['execution_count']})" if cell.get("execution_count") else "" for cell in code]
+        sources = ["".join(cell.get("source", "")).rstrip() for cell in code]
+        shown = "\n".join(f"# %%{told}\n{source}" for told, source in zip(ran, sources, strict=True))
+    elif re.match(r"(?s)^[\w-]+:[ \n](?!.*\bimport )", shown):
+        return ["```yaml", *shown.splitlines(), "```", ""]
+    return ["```python", *shown.splitlines(), "```", ""]
+
+
+def _said(code: str, text: str) -> list[str]:
+    """What the review says of the example, with the way of a leak."""
+    from modelwright.checks.code.loading import from_text
+    from modelwright.checks.code.reviewing import Reviewer
+    from modelwright.checks.code.settings import Settings
+
+    try:
+        review = Reviewer(Settings(select=(code,)), ROOT / "docs").source(from_text(text))
+    except ValueError:
+        return []
+    lines = []
+    for found in review.findings[:1]:
+        lines += [f"Line {found.finding.place.line}: {found.finding.message}", ""]
+        steps = [f"{number}. line {step.place.line}: {step.text}" for number, step in enumerate(found.finding.steps, 1)]
+        lines += [*steps, ""] if steps else []
+    return lines
 
 
 def plugins() -> str:
