@@ -9,7 +9,7 @@ export OMP_NUM_THREADS ?= 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check fmt lint types arch docs docs-check lock bench clean
+.PHONY: help demo test soak check fmt lint types arch review docs docs-check lock bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -34,11 +34,11 @@ demo: $(STAMPS)/base  ## train, review and bundle a model of a real table, and t
 test: $(STAMPS)/dev  ## install what tests need and pass them
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(TESTS)
 
-soak: $(STAMPS)/dev  ## the slow tests: a Ray cluster of our own
+soak: $(STAMPS)/dev  ## the slow tests: kills, swaps and streams by the thousand, long fuzzing, a Ray cluster of our own
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lock-ray.txt
 	MODELWRIGHT_REQUIRE_SERVICES=1 $(BIN)/python -m pytest -q -n 0 -m soak
 
-check: $(STAMPS)/dev lint types arch docs-check test  ## everything CI runs
+check: $(STAMPS)/dev lint types arch review docs-check test  ## everything CI runs
 
 fmt: $(STAMPS)/dev  ## format the code
 	$(BIN)/ruff format src tests benchmarks
@@ -54,6 +54,9 @@ types: $(STAMPS)/dev  ## mypy, strict
 arch: $(STAMPS)/dev  ## import contracts between the rooms
 	$(BIN)/lint-imports
 
+review: $(STAMPS)/dev  ## review our own code
+	$(BIN)/modelwright review code src --fail-on medium --quiet
+
 docs: $(STAMPS)/dev  ## write the generated reference pages
 	$(BIN)/python docs/generate.py
 
@@ -61,14 +64,14 @@ docs-check: $(STAMPS)/dev  ## the generated pages are up to date and every link 
 	$(BIN)/python docs/generate.py --check
 
 bench: $(STAMPS)/dev  ## run the benchmarks; they print ratios, and take a while
-	for file in benchmarks/[a-z]*.py; do $(BIN)/python $$file || exit 1; done
+	for file in benchmarks/[a-z]*.py benchmarks/code_review/measure.py; do $(BIN)/python $$file || exit 1; done
 
 lock:  ## renew the pinned locks (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
 	  --no-header --no-annotate pyproject.toml requirements/build.in -o requirements/lock.txt
 	uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
 	  --no-header --no-annotate -c requirements/lock.txt pyproject.toml requirements/dev.in \
-	  --extra catboost --extra ebm --extra delta --extra mlflow -o requirements/lock-dev.txt
+	  --extra catboost --extra ebm --extra delta --extra mlflow --extra grpc --extra streams --extra otel -o requirements/lock-dev.txt
 	uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
 	  --no-header --no-annotate -c requirements/lock-dev.txt pyproject.toml --extra ray -o requirements/lock-ray.txt
 
