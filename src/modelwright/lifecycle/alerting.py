@@ -32,8 +32,7 @@ def note(
     journal: Journal, model: str, signals: Sequence[Signal], judged: Iterable[str], spec: AlertsSpec, context: Context
 ) -> list[Event]:
     """Append what the signals change. Rivals who see the same thing at the same time open one alert."""
-    from modelwright.registry.promotion import retried
-    from modelwright.registry.versions import Snapshot
+    from modelwright.registry.versions import Snapshot, retried
 
     kinds, noted = frozenset(judged), []
 
@@ -83,8 +82,7 @@ class Teller:
 
     def _take(self, journal: Journal) -> list[Message]:
         """Write down what is about to be sent, so that a rival does not send it too and a crash does not hide it."""
-        from modelwright.registry.promotion import retried
-        from modelwright.registry.versions import Snapshot
+        from modelwright.registry.versions import Snapshot, retried
 
         taken: list[Message] = []
 

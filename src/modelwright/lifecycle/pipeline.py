@@ -31,6 +31,7 @@ from modelwright.lifecycle.environment import (
 from modelwright.lifecycle.mirroring import mirror
 from modelwright.lifecycle.operation import Context, Progress
 from modelwright.lifecycle.prepare import Prepared, Rows, divide, notes_of, prepare
+from modelwright.lifecycle.registering import close_dead_runs, register_run
 from modelwright.lifecycle.reviewing import since_last
 from modelwright.lifecycle.run_folder import write_documents
 from modelwright.lifecycle.stages import conclude, examine, judge, learn, package, partition, prove
@@ -55,6 +56,9 @@ class Order:
     looks: int | None = None
     champion: Champion | None = None
     register: bool = True
+    #: who registers, where a kill may make another run of the same purpose; and the journal that checks its lease
+    attempt: str = ""
+    ledger: Journal | None = None
     #: the commit to record; found from `base_dir` when None
     commit: str | None = None
 
@@ -125,7 +129,7 @@ def _prepared(order: Order, context: Context, rows: Rows, started: float) -> Run
     workspace = Workspace(context.workspace, actor=context.actor, clock=context.clock)
     with workspace.only_writer():
         clear_drafts(workspace.steps)
-        _close_dead_runs(workspace)
+        close_dead_runs(workspace, context.clock)
         run = _begin(order, context, workspace, rows.prepared, started)
         run.stopwatch["data"] = read_s
         try:
@@ -133,15 +137,6 @@ def _prepared(order: Order, context: Context, rows: Rows, started: float) -> Run
         except BaseException as error:
             _abandon(run, error)
             raise
-
-
-def _close_dead_runs(workspace: Workspace) -> None:
-    """A run that was killed could not say so; whoever holds the lock knows that it is not at work any more."""
-    for record in workspace.readable_runs():
-        run_id = record.run_id
-        if record.status == "running":
-            workspace.write_record(msgspec.structs.replace(record, status="interrupted"))
-            workspace.journal().append("run.interrupted", f"run:{run_id}", {"error": "its process was killed"})
 
 
 def _begin(order: Order, context: Context, workspace: Workspace, prepared: Prepared, started: float) -> _Run:
@@ -314,19 +309,20 @@ def _finish(run: _Run, packed: package.Packed, report: Report, verdict: Verdict)
     workspace, record = run.workspace, run.record
     folder = workspace.run_folder(record.run_id)
     journal = workspace.journal()
-    version = _register(run, journal, packed.digest, verdict) if run.order.register else None
     run.stopwatch["total"] = round(time.monotonic() - run.started_s, 4)
     # beside the bundle, not in it: the same model has the same bundle whatever was made before
     verdict = msgspec.structs.replace(verdict, since=since_last(workspace, record, verdict))
     run.note(
-        status="done",
         verdict=verdict,
-        version=version,
         steps=tuple(run.steps.records),
         timings_s=dict(run.stopwatch),
-        finished_at=timestamp(run.context.clock.now()),
         paths={**record.paths, "report": str(folder / "report.html"), "bundle": str(folder / "bundle")},
     )
+    order = run.order
+    if order.register:
+        into = order.ledger or journal
+        run.note(version=register_run(workspace, run.record, into, packed.digest, verdict, order.attempt))
+    run.note(status="done", finished_at=timestamp(run.context.clock.now()))
     write_documents(folder, run.record)
     workspace.write_record(run.record)
     payload = {"decision": verdict.decision.value, "metric": report.metric, "value": report.primary.value}
@@ -335,25 +331,6 @@ def _finish(run: _Run, packed: package.Packed, report: Report, verdict: Verdict)
         run.note(notes=(*run.record.notes, *mirror(run.record, run.order.spec, folder)))
         workspace.write_record(run.record)
     return run.record
-
-
-def _register(run: _Run, journal: Journal, digest: str, verdict: Verdict) -> int:
-    """The version of this bundle: a new one, unless the latest one is the same to the last byte."""
-    from modelwright.registry.versions import list_versions, register
-
-    record = run.record
-    versions = list_versions(journal, record.name)
-    if versions and versions[-1].bundle_digest == digest:
-        return versions[-1].version
-    bundle = run.workspace.run_folder(record.run_id) / "bundle"
-    return register(
-        journal,
-        record.name,
-        bundle_digest=digest,
-        run_id=record.run_id,
-        decision=verdict.decision,
-        bundle_path=bundle.relative_to(run.workspace.root).as_posix(),
-    ).version
 
 
 def _abandon(run: _Run, error: BaseException) -> None:

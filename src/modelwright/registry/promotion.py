@@ -5,10 +5,9 @@ Every move looks at the journal once, decides, and appends only if nobody else h
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -17,14 +16,12 @@ from modelwright.core.nouns import Decision, Event, ModelVersion
 from modelwright.core.ports import Journal
 from modelwright.registry import rollout_state, routes, versions
 from modelwright.registry.manifest import MANIFEST, decode, digest_of_manifest
-from modelwright.registry.versions import Snapshot
+from modelwright.registry.versions import Snapshot, retried
 
 NOBODY = 0  # expected version where nobody should bear the alias yet
 KEPT_DAYS = 30
 #: actors that are programs or nobody in particular: none of them can answer for an override
 _NO_PERSON = frozenset({"", "local", "serve", "rollout", "watch", "ci"})
-_TRIES = 64
-_T = TypeVar("_T")
 
 
 class Promotion(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,17 +85,6 @@ def promote(journal: Journal, root: Path, wanted: Promotion) -> Promoted:
         )
 
     return retried(journal, attempt)
-
-
-def retried(journal: Journal, attempt: Callable[[Snapshot], _T]) -> _T:
-    """Look, decide, append; again where an event came in between. `attempt` says itself when a rival has won."""
-    for left in reversed(range(_TRIES)):
-        try:
-            return attempt(Snapshot(journal))
-        except StateError as error:
-            if error.code != "journal.lost_race" or not left or error.subject == "alias":
-                raise
-    raise AssertionError("unreachable: the last try raises or returns")
 
 
 def gate(now: Snapshot, root: Path, wanted: Promotion) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from modelwright.core.errors import StateError
 from modelwright.core.nouns import Decision, Event
 from modelwright.core.ports import Journal
 from modelwright.registry import promotion, rollout_state, routes, versions
-from modelwright.registry.promotion import Promotion, retried
+from modelwright.registry.promotion import Promotion
 from modelwright.registry.rollout_state import Plan, Rollout
-from modelwright.registry.versions import Snapshot
+from modelwright.registry.versions import Snapshot, retried
 
 ANYBODY = 0  # a person: no token is asked for
 

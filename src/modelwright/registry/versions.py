@@ -8,8 +8,9 @@ is stored.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -26,6 +27,8 @@ QUARANTINED, RELEASED = "version.quarantined", "version.released"
 KINDS = (REGISTERED, ALIASED, DELETED, RESTORED, QUARANTINED, RELEASED, rollout_state.FINISHED)
 ALIASES = ("champion", "challenger")
 _NAME = re.compile(r"^[a-z][a-z0-9_-]{0,63}$")
+_TRIES = 64
+_T = TypeVar("_T")
 
 
 def register(
@@ -37,10 +40,12 @@ def register(
     decision: Decision,
     bundle_path: str = "",
     data_digest: str = "",
+    attempt: str = "",
 ) -> ModelVersion:
-    """Append the next version of a model. Registering one run's bundle again returns the version it has.
+    """Append the next version of a model. Registering one run's bundle again, or anything by the same `attempt` (of
+    whom a kill may have kept from hearing that it was done), returns the version there is.
 
-    Raises StateError (`journal.lost_race`, retryable) when somebody else wrote in between.
+    Raises StateError: `model.name`, and `journal.lost_race` where others write without a pause.
     """
     if not _NAME.fullmatch(name):
         raise StateError(
@@ -49,33 +54,54 @@ def register(
             hint="use 1 to 64 small letters, digits, - and _, beginning with a letter",
             subject="model",
         )
-    events = list(journal.read())
-    versions = [version for version in fold(events) if version.name == name]
-    for version in versions:
-        if (version.bundle_digest, version.run_id) == (bundle_digest, run_id):
-            return version
-    ever = sum(event.kind == REGISTERED and event.subject == f"model:{name}" for event in events)
-    payload = {
-        "version": ever + 1,
-        "bundle_digest": bundle_digest,
-        "run_id": run_id,
-        "decision": decision.value,
-        "bundle_path": bundle_path,
-        **({"data_digest": data_digest} if data_digest else {}),
-    }
-    event = journal.append(REGISTERED, f"model:{name}", payload, expected=_last(events))
-    return _version(event)
+
+    def once(now: Snapshot) -> ModelVersion:
+        known = by_attempt(now, name, attempt)
+        for version in (known,) if known is not None else list_versions(now, name):
+            if version is known or (version.bundle_digest, version.run_id) == (bundle_digest, run_id):
+                return version
+        ever = sum(event.kind == REGISTERED and event.subject == f"model:{name}" for event in now.events)
+        payload = {
+            "version": ever + 1,
+            "bundle_digest": bundle_digest,
+            "run_id": run_id,
+            "decision": decision.value,
+            "bundle_path": bundle_path,
+            **({"data_digest": data_digest} if data_digest else {}),
+            **({"attempt": attempt} if attempt else {}),
+        }
+        return _version(now.append(REGISTERED, f"model:{name}", payload, expected=now.last))
+
+    return retried(journal, once)
+
+
+def by_attempt(journal: Journal, name: str, attempt: str) -> ModelVersion | None:
+    """What this attempt has registered, deleted since or not; None for nothing."""
+    own = (event for event in journal.read() if event.kind == REGISTERED and event.subject == f"model:{name}")
+    found = (event for event in own if attempt and event.payload.get("attempt") == attempt)
+    return next(map(_version, found), None)
+
+
+def retried(journal: Journal, attempt: Callable[[Snapshot], _T]) -> _T:
+    """Look, decide, append; again where an event came in between. `attempt` says itself when a rival has won."""
+    for left in reversed(range(_TRIES)):
+        try:
+            return attempt(Snapshot(journal))
+        except StateError as error:
+            if error.code != "journal.lost_race" or not left or error.subject == "alias":
+                raise
+    raise AssertionError("unreachable: the last try raises or returns")
 
 
 def list_versions(journal: Journal, name: str | None = None) -> list[ModelVersion]:
     """Versions in the order they were registered, of one model or of all."""
-    versions = fold(journal.read())
+    versions = _present(journal)
     return versions if name is None else [version for version in versions if version.name == name]
 
 
 def show(journal: Journal, name: str, which: int | str | None = None) -> ModelVersion:
     """One version: by number, by alias, or the latest. Raises NotFoundError (`model.unknown`, `version.unknown`)."""
-    versions = fold(journal.read())
+    versions = _present(journal)
     own = [version for version in versions if version.name == name]
     if not own:
         raise NotFoundError(
@@ -135,7 +161,7 @@ def promote(
             hint=did_you_mean(alias, ALIASES),
             subject="alias",
         )
-    now = Snapshot(journal)
+    now = journal if isinstance(journal, Snapshot) else Snapshot(journal)
     wanted = show(now, name, version)
     if alias == "champion" and wanted.decision is Decision.NEEDS_REWORK and not force:
         raise StateError(
@@ -188,6 +214,10 @@ class Snapshot:
         self._journal = journal
         self.events = list(journal.read()) if events is None else events
 
+    @cached_property
+    def versions(self) -> list[ModelVersion]:
+        return fold(self.events)
+
     @property
     def last(self) -> int:
         return _last(self.events)
@@ -197,6 +227,10 @@ class Snapshot:
 
     def append(self, kind: str, subject: str, payload: Mapping[str, Any], *, expected: int | None = None) -> Event:
         return self._journal.append(kind, subject, payload, expected=expected)
+
+
+def _present(journal: Journal) -> list[ModelVersion]:
+    return journal.versions if isinstance(journal, Snapshot) else fold(journal.read())
 
 
 def _last(events: list[Event]) -> int:

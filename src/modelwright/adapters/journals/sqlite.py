@@ -40,6 +40,7 @@ class SqliteJournal:
         self._path = path
         self._actor = actor
         self._clock = clock or SystemClock()
+        self._seen: list[Event] = []
 
     def append(self, kind: str, subject: str, payload: Mapping[str, Any], *, expected: int | None = None) -> Event:
         """Append durably. Raises StateError (`journal.lost_race`) when somebody else wrote first."""
@@ -73,22 +74,37 @@ class SqliteJournal:
         return event
 
     def read(self, after: int = 0) -> Iterator[Event]:
-        """Events in order; none when the journal does not exist yet."""
-        if not self._path.exists():
+        """Events in order; none when the journal does not exist yet. What one journal object has read from the
+        beginning it keeps, and reads only what came since."""
+        if after:
+            yield from self._fetched(after)
             return
+        seen = self._seen
+        fresh = self._fetched(seen[-1].sequence - 1 if seen else 0)
+        if seen and fresh[:1] == seen[-1:]:
+            fresh = [*seen, *fresh[1:]]
+        elif seen:  # another file lies there now, as after a restore
+            fresh = self._fetched(0)
+        self._seen = fresh
+        yield from fresh
+
+    def _fetched(self, after: int) -> list[Event]:
+        if not self._path.exists():
+            return []
         try:
             with closing(self._open(create=False)) as connection:
                 if not connection.execute(_LAID).fetchone():  # somebody else is just laying the file
-                    return
+                    return []
                 rows = connection.execute(
                     "SELECT * FROM events WHERE sequence > ? ORDER BY sequence", (after,)
                 ).fetchall()
         except sqlite3.Error as error:
             raise self._failed(error) from error
-        for sequence, at, actor, kind, subject, payload in rows:
-            yield Event(
-                sequence=sequence, at=at, actor=actor, kind=kind, subject=subject, payload=msgspec.json.decode(payload)
-            )
+        return [
+            Event(sequence=sequence, at=at, actor=actor, kind=kind, subject=subject,
+                  payload=msgspec.json.decode(payload))
+            for sequence, at, actor, kind, subject, payload in rows
+        ]  # fmt: skip
 
     def _open(self, *, create: bool) -> sqlite3.Connection:
         if create:

@@ -3,7 +3,8 @@
 Stages: `gathered` (tables written), `screened` (poisoning), `trained` (a run, a version, its verdict), `compared`
 (paired, on frozen and on recent rows), `promoted` (alias moved or rollout begun). Then `retraining.finished` with an
 outcome, or `retraining.failed`. Failpoints stand before and after each, `retrain.<stage>` and `retrain.<stage>.done`,
-and where something was done and is not noted yet: `retrain.trained.run` and `retrain.promoted.moved`.
+and where something was done and is not noted yet: `run.written`, `run.registered`, `retrain.trained.run` and
+`retrain.promoted.moved`. The version bears the job's name, so that a job registers one however often it is cut off.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import msgspec
 
 from modelwright.core.errors import AdapterError, ModelwrightError, StateError
 from modelwright.core.nouns import Decision, ModelVersion
+from modelwright.core.run import RunRecord
 from modelwright.lifecycle.declared import Declared, in_charge
 from modelwright.lifecycle.failpoints import reached
 from modelwright.lifecycle.leases import Leases
@@ -212,19 +214,10 @@ def _screen(running: _Running) -> dict[str, Any]:
 
 
 def _train(running: _Running) -> dict[str, Any]:
-    """The same spec on the gathered rows. A run that was cut off resumes from its finished steps and units."""
-    from modelwright.lifecycle.pipeline import Order, execute
-
-    started, declared = time.monotonic(), running.declared
-    schema = schema_of(running.workspace.read_run(_champion(running).run_id))
-    types = {column.name: column.type for column in schema.columns}
-    data = msgspec.structs.replace(
-        declared.spec.data, source=str(running.folder / TRAIN), table=None, sample_rate=1.0, prepare=None, types=types
-    )
-    spec = msgspec.structs.replace(declared.spec, data=data)
-    record = execute(
-        Order(spec=spec, text=declared.text, base_dir=declared.base_dir, name=declared.name), running.context
-    )
+    """The same spec on the gathered rows. A run that was cut off resumes from its finished steps and units; one that
+    has its version is not made again."""
+    started = time.monotonic()
+    record = _made_before(running) or _run(running)
     reached("retrain.trained.run")
     verdict = record.verdict
     return {
@@ -234,6 +227,35 @@ def _train(running: _Running) -> dict[str, Any]:
         "why": verdict.reasons[0] if verdict is not None and verdict.reasons else "no reason was given",
         "seconds": round(time.monotonic() - started, 3),
     }
+
+
+def _made_before(running: _Running) -> RunRecord | None:
+    """The run of this job that was registered before the job was cut off."""
+    from modelwright.lifecycle.registering import close_dead_runs
+    from modelwright.registry.versions import by_attempt
+
+    made = by_attempt(running.journal, running.declared.name, running.job.id)
+    if made is None:
+        return None
+    with running.workspace.only_writer():
+        close_dead_runs(running.workspace, running.context.clock)
+    return msgspec.structs.replace(running.workspace.read_run(made.run_id), version=made.version)
+
+
+def _run(running: _Running) -> RunRecord:
+    from modelwright.lifecycle.pipeline import Order, execute
+
+    declared = running.declared
+    schema = schema_of(running.workspace.read_run(_champion(running).run_id))
+    types = {column.name: column.type for column in schema.columns}
+    data = msgspec.structs.replace(
+        declared.spec.data, source=str(running.folder / TRAIN), table=None, sample_rate=1.0, prepare=None, types=types
+    )
+    order = Order(
+        spec=msgspec.structs.replace(declared.spec, data=data), text=declared.text, base_dir=declared.base_dir,
+        name=declared.name, attempt=running.job.id, ledger=running.journal,
+    )  # fmt: skip
+    return execute(order, running.context)
 
 
 def _compare(running: _Running) -> dict[str, Any]:
