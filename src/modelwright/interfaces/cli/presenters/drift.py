@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelwright.interfaces.cli.page import Page
+from modelwright.interfaces.cli.page import Page, text
 
 _MOST_WINDOWS, _MOST_COLUMNS = 20, 5
 
@@ -19,18 +19,20 @@ def present(result: Any, page: Page) -> None:
         page.line(f"No drift in {len(windows):,} windows.", "bold green")
     rows = []
     for window in alarms[:_MOST_WINDOWS]:
-        moved = [each for each in window["features"] if each["alarm"]][:_MOST_COLUMNS]
+        moved = [each for each in window.get("features") or [] if each.get("alarm")][:_MOST_COLUMNS]
         rows += [
-            (window["start"], window["rows"], each["name"], each["kind"], each["effect"], each["measure"], _p(each))
+            (window.get("start"), window.get("rows"), *(each.get(key) for key in ("name", "kind", "effect", "measure")),
+             _p(each))
             for each in moved
-        ]
+        ]  # fmt: skip
         if (window.get("joint") or {}).get("alarm"):
             told = ", ".join(window["joint"].get("top") or []) or "all columns"
-            rows.append((window["start"], window["rows"], told, "joint", window["joint"]["auc"], "auc", ""))
+            rows.append((window.get("start"), window.get("rows"), told, "joint", window["joint"].get("auc"), "auc", ""))
     if rows:
         page.table(("window", "rows", "column", "kind", "effect", "measure", "p"), rows)
-    for each in [each for window in alarms[:1] for each in window["features"] if each["alarm"] and each["message"]][:5]:
-        page.line(f"  {each['name']}: {each['message']}")
+    first = (alarms[0].get("features") or []) if alarms else []
+    for each in [each for each in first if each.get("alarm") and each.get("message")][:5]:
+        page.line(f"  {text(each.get('name'))}: {each['message']}")
     if result.get("findings"):
         page.heading("Findings")
         page.findings(result["findings"], limit=10)
@@ -43,14 +45,16 @@ def _limits(result: Any, page: Page) -> None:
     page.fields(
         {
             "rows a window": seen.get("rows"),
-            "smallest shift": f"{seen['shift_sd']:.2f} standard deviations (PSI {seen['psi']:.3f})" if seen else None,
-            "smallest jump in missing": f"{100 * seen['missing_points']:.1f} points" if seen else None,
-            "false alarms": f"at most {budget.get('level', 0):.2%} of clean windows",
+            "smallest shift": f"{seen.get('shift_sd') or 0:.2f} standard deviations (PSI {seen.get('psi') or 0:.3f})"
+            if seen
+            else None,
+            "smallest jump in missing": f"{100 * (seen.get('missing_points') or 0):.1f} points" if seen else None,
+            "false alarms": f"at most {budget.get('level') or 0:.2%} of clean windows",
             "learned from": (result.get("calibration") or {}).get("how"),
-            "left out": [each["name"] for each in result.get("left_out") or []],
+            "left out": [each.get("name") for each in result.get("left_out") or []],
         }
     )
 
 
 def _p(each: Any) -> str:
-    return f"{each['p_adjusted']:.1e}"
+    return "-" if each.get("p_adjusted") is None else f"{each['p_adjusted']:.1e}"

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelwright.interfaces.cli.page import Page
+from modelwright.interfaces.cli.page import Page, text
 
 
 def present(result: Any, page: Page) -> None:
-    said = "passed" if result["ok"] else f"failed: {result['why']}"
-    page.line(f"The drill of {result['name']} {said}", "bold" if result["ok"] else "red")
-    page.line(f"Pointer: version {result['version']} to {result['to']} in {result['pointer_s']:.2f} s, "
-              f"{result['requests']} requests meanwhile, {result['failed']} failed, "
-              f"p99 {result['p99_ms']:.1f} ms.")  # fmt: skip
+    passed = bool(result.get("ok"))
+    said = "passed" if passed else f"failed: {result.get('why') or 'nothing was said of why'}"
+    page.line(f"The drill of {text(result.get('name'))} {said}", "bold" if passed else "red")
+    page.line(f"Pointer: version {text(result.get('version'))} to {text(result.get('to'))} in "
+              f"{result.get('pointer_s') or 0:.2f} s, {text(result.get('requests'))} requests meanwhile, "
+              f"{text(result.get('failed'))} failed, p99 {result.get('p99_ms') or 0:.1f} ms.")  # fmt: skip
     if result.get("note"):
         page.line(f"  {result['note']}", "dim")
     if result.get("steps"):
         page.table(
             ("step", "outcome", "seconds"),
-            [(each["step"], each["outcome"], f"{each['seconds']:.2f}") for each in result["steps"]],
+            [(each.get("step"), each.get("outcome"), f"{each.get('seconds') or 0:.2f}") for each in result["steps"]],
         )
-        page.line(f"All six kinds took {result['all_kinds_s']:.2f} s on a copy ({result['code']}).")
+        page.line(f"All six kinds took {result.get('all_kinds_s') or 0:.2f} s on a copy ({text(result.get('code'))}).")

@@ -10,7 +10,7 @@ from modelwright.interfaces.cli.page import Page
 def present(result: Any, page: Page) -> None:
     page.line(f"Added {result.get('added', 0):,} labels of {result.get('model')}.", "bold")
     for finding in result.get("findings") or []:
-        page.line(f"  {finding['message']}", "yellow" if finding["severity"] == "medium" else "dim")
+        page.line(f"  {finding.get('message')}", "yellow" if finding.get("severity") == "medium" else "dim")
     where = (result.get("paths") or {}).get("unknown")
     if where:
         page.line(f"  kept in {where}", "dim")

@@ -13,7 +13,7 @@ def present(result: Any, page: Page) -> None:
     page.table(
         ("from", "to", "predictions", "drawn", "probability"),
         [
-            (when(one["start"]), when(one["end"]), one["rows"], one["drawn"], one["probability"])
+            (when(one.get("start")), when(one.get("end")), *(one.get(key) for key in ("rows", "drawn", "probability")))
             for one in result.get("windows") or []
         ],
     )

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelwright.interfaces.cli.page import Page
+from modelwright.interfaces.cli.page import Page, text
 
 
 def present(result: Any, page: Page) -> None:
-    page.line(f"Backup {result['id']} is restored in {result['into']}.", "bold")
-    page.line(f"{result['files']} files, {result['size_bytes'] / 1e6:.1f} MB in {result['seconds']:.2f} s; "
-              f"{result['databases']} databases whole, {result['bundles']} bundles verified, "
-              f"{result['golden_rows']} golden rows answered, {result['events']} events.")  # fmt: skip
-    if result["missing"]:
-        page.line(f"Bundles that were gone already: {', '.join(result['missing'])}.", "yellow")
-    if not result["secrets"]:
+    page.line(f"Backup {text(result.get('id'))} is restored in {text(result.get('into'))}.", "bold")
+    page.line(f"{text(result.get('files'))} files, {(result.get('size_bytes') or 0) / 1e6:.1f} MB in "
+              f"{result.get('seconds') or 0:.2f} s; {text(result.get('databases'))} databases whole, "
+              f"{text(result.get('bundles'))} bundles verified, {text(result.get('golden_rows'))} golden rows "
+              f"answered, {text(result.get('events'))} events.")  # fmt: skip
+    if result.get("missing"):
+        page.line(f"Bundles that were gone already: {text(result['missing'])}.", "yellow")
+    if result.get("secrets") is False:
         page.line("The secret that hashes personal data was not backed up; put it back where the log is.", "dim")

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelwright.interfaces.cli.page import Page
+from modelwright.interfaces.cli.page import Page, text
 
 
 def present(result: Any, page: Page) -> None:
-    page.line(f"Snapshot {result['name'] or result['id']} was taken in {result['seconds']:.2f} s.", "bold")
-    code = result["code"]
+    name = text(result.get("name") or result.get("id"))
+    page.line(f"Snapshot {name} was taken in {result.get('seconds') or 0:.2f} s.", "bold")
     page.fields(
         {
-            "code": f"{code['commit'][:12]} {'with what was not committed' if code['uncommitted'] else code['branch']}"
-            if code["commit"]
-            else f"not kept: {code['why']}",
-            "dependencies": f"{result['packages']} distributions; {', '.join(result['locks']) or 'no lock file'}",
-            "journal": f"up to event {result['sequence']}",
-            "artifacts": ", ".join(result["bundles"]) or "none",
-            "configuration": ", ".join(result["configuration"]) or "none",
-            "live": ", ".join(f"{name} version {version}" for name, version in result["models"].items()),
+            "code": _code(result.get("code") or {}),
+            "dependencies": f"{text(result.get('packages'))} distributions; "
+            f"{text(result.get('locks')) if result.get('locks') else 'no lock file'}",
+            "journal": f"up to event {text(result.get('sequence'))}",
+            "artifacts": ", ".join(result.get("bundles") or []) or "none",
+            "configuration": ", ".join(result.get("configuration") or []) or "none",
+            "live": ", ".join(f"{each} version {version}" for each, version in (result.get("models") or {}).items()),
         }
     )
-    page.line(f"Come back with `modelwright rollback --to {result['name'] or result['id']}`.")
+    page.line(f"Come back with `modelwright rollback --to {name}`.")
+
+
+def _code(code: Any) -> str:
+    if not code.get("commit"):
+        return f"not kept: {code.get('why', 'nothing was said of it')}"
+    rest = "with what was not committed" if code.get("uncommitted") else code.get("branch", "")
+    return f"{code['commit'][:12]} {rest}".rstrip()

@@ -8,15 +8,15 @@ from modelwright.interfaces.cli.page import Page
 
 
 def present(result: Any, page: Page) -> None:
-    found = result["snapshots"]
+    found = result.get("snapshots")
     if not found:
         page.line("There is no snapshot yet; `modelwright snapshot` takes one.")
         return
     page.table(
         ("id", "name", "taken", "by", "commit", "live"),
         [
-            (one["id"], one["name"], one["created_at"], one["actor"], one["commit"][:12],
-             ", ".join(f"{name} {version}" for name, version in one["models"].items()))
+            (one.get("id"), one.get("name"), one.get("created_at"), one.get("actor"), (one.get("commit") or "")[:12],
+             ", ".join(f"{name} {version}" for name, version in (one.get("models") or {}).items()))
             for one in found
         ],
     )  # fmt: skip
