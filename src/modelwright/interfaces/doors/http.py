@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from modelwright.serving.door import Desk, Door, Opening
 
 _LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -9,9 +11,13 @@ _LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 class _Http:
     def serve(self, opening: Opening) -> int:
-        from modelwright.interfaces.server.supervisor import Supervisor
+        gc.disable()  # until the workers answer: what is imported and loaded stays, so there is nothing to collect
+        try:
+            from modelwright.interfaces.server.supervisor import Supervisor
 
-        return Supervisor(opening).serve()
+            return Supervisor(opening).serve()
+        finally:
+            gc.enable()
 
     async def host(self, desk: Desk) -> None:
         from modelwright.interfaces.http import application, listening

@@ -93,7 +93,8 @@ class Crew:
         self.board.clear_life(slot)
         ours, theirs = Link.pair()
         post = self._post(station, slot, theirs)
-        gc.collect()
+        if gc.isenabled():  # at the very start it is not, and there is next to nothing to find
+            gc.collect()
         gc.freeze()  # what was loaded stays shared with the child: no collection touches it
         pid = os.fork()
         if pid == 0:

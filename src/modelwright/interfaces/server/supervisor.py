@@ -7,6 +7,8 @@ with the command, then the sockets, then the bundles (each verified and probed o
 from __future__ import annotations
 
 import contextlib
+import gc
+import math
 import os
 import selectors
 import signal
@@ -39,6 +41,8 @@ _TURN_S = 0.25
 _SETTLE_S = 0.05  # for handshakes that had begun when the door closed
 _EMPTY_S = 2.0  # until the queues of the sockets must be empty
 _BASE_MEMORY = 512 << 20
+#: the sealer imports a library as large as all of ours: not while the first workers start
+_SEAL_AFTER_S = 1.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 
@@ -78,6 +82,7 @@ class Supervisor:
         self.rates = Rates()
         self._told: list[int] = []
         self._sealing = Sealing(opening.workspace, self.specs) if self._logs() else None
+        self._seal_from = math.inf
         self._restarting = False
 
     # ------------------------------------------------------------ the life of a server
@@ -192,6 +197,8 @@ class Supervisor:
             if self._told:
                 return
         self.opening.ready(self._facts(time.monotonic() - began))
+        gc.enable()
+        self._seal_from = time.monotonic() + _SEAL_AFTER_S
         self._spare()
 
     def _facts(self, took_s: float) -> dict[str, Any]:
@@ -280,7 +287,7 @@ class Supervisor:
         retiring = self.crew.retire()
         if self._restarting and not retiring:
             self._restart_next()
-        if self._sealing is not None:
+        if self._sealing is not None and now >= self._seal_from:
             self._sealing.keep(now)
 
     def _tell_refusals(self) -> None:

@@ -124,6 +124,7 @@ class _Worker:
         self._adopt()
         gc.freeze()  # what is loaded by now lives as long as the process
         gc.set_threshold(*_COLLECT)
+        gc.enable()
         loop.add_signal_handler(signal.SIGTERM, self.stop)
         loop.add_reader(self.post.link.fileno(), self._listen)
         beating = asyncio.ensure_future(self._beat())
