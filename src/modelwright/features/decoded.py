@@ -7,6 +7,7 @@ the work and the same for all of them; what differs is a small look-up of the di
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -111,8 +112,10 @@ class Listed(Cells):
         return found
 
     def positions(self, name: str, keys: Mapping[str, int], default: int) -> NDArray[np.int64]:
-        get = keys.get
-        return np.array([get(text or "", default) for text in self._columns[name]], dtype=np.int64)
+        get, column = keys.get, self._columns[name]
+        if None in column:
+            return np.array([get(text or "", default) for text in column], dtype=np.int64)
+        return np.fromiter(map(get, column, repeat(default)), dtype=np.int64, count=len(column))
 
 
 def readable(fitted: object, columns: Sequence[str], types: Mapping[str, ColumnType]) -> bool:

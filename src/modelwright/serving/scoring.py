@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _SLACK = 1e-6
 
 #: from so many rows on, a column at a time takes less than a row at a time
-_BY_COLUMN = 12
+BY_COLUMN = 12
 
 Row = Callable[[Sequence[Any]], "Outcome"]
 
@@ -81,9 +81,22 @@ class Scoring:
         """Many rows at once."""
         if self._features is None:
             return self._model.predict(self.frame(rows))
+        return self._from(self._features.matrices(rows), self._features.places)
+
+    def columns(self) -> Callable[[Sequence[Sequence[Any]]], Outcome] | None:
+        """`score` of many rows, from the stored values of each column; None where some feature is made otherwise."""
+        features = self._features
+        if features is None:
+            return None
+        readers = [reader for reader in features.listed if reader is not None]
+        if len(readers) < len(features.listed):
+            return None
+        places = features.places
+        return lambda columns: self.checked(self._from([read(columns) for read in readers], places), len(columns[0]))
+
+    def _from(self, matrices: Sequence[NDArray[np.float64]], places: Sequence[int]) -> Predictions:
         with np.errstate(over="ignore", invalid="ignore"):  # the contract is checked on what comes out
-            matrices = self._features.matrices(rows)
-            members = zip(self._model.members, self._features.places, strict=True)
+            members = zip(self._model.members, places, strict=True)
             outputs = [np.asarray(member.fitted.predict(matrices[at]), dtype=np.float64) for member, at in members]
             return self._model.finish(weighted(outputs, self._model.weights))
 
@@ -152,7 +165,7 @@ class _Features:
 
     def matrices(self, rows: Sequence[tuple[Any, ...]]) -> list[NDArray[np.float64]]:
         """One (n, k) per feature set: column by column where that can be, else row by row."""
-        columns = list(zip(*rows, strict=True)) if len(rows) >= _BY_COLUMN else []
+        columns = list(zip(*rows, strict=True)) if len(rows) >= BY_COLUMN else []
         return [
             matrix(columns)
             if columns and matrix is not None

@@ -1,4 +1,4 @@
-"""One good row to the champion, without looking left or right: what most requests are.
+"""Good rows to the champion, one or many, without looking left or right: what most requests are.
 
 A reader whose types hold the whole of the signature (ranges, categories) takes the body, and one function goes from
 there to the reply and its record. Whatever is out of the ordinary it leaves alone: it gives None, nothing has been
@@ -18,6 +18,8 @@ from modelwright.core.nouns import ColumnType
 from modelwright.records.ports import PredictionLog
 from modelwright.records.prediction import Prediction, encode
 from modelwright.serving.columns import EXACT, Field
+from modelwright.serving.judging import Batch
+from modelwright.serving.scoring import BY_COLUMN
 
 if TYPE_CHECKING:
     from modelwright.serving.live import Served
@@ -35,20 +37,25 @@ _astuple = msgspec.structs.astuple
 
 def straight(served: Served, label: str, log: PredictionLog | None, ids: Ids) -> Straight | None:
     """None for a model that has no such way."""
-    row, decode = served.scoring.row, _decoder(served)
-    if row is None or decode is None or served.cache is not None:
+    row, read = served.scoring.row, _decoder(served)
+    if row is None or read is None or served.cache is not None:
         return None
     fields, most_bytes = served.decoder.fields, served.limits.max_bytes
     colons = 1 + sum(1 + field.name.count(":") for field in fields)
     body_of, kept, schema, flags = _body_of(served), served.redaction.apply, served.schema_number, served.flags
     append = None if log is None else log.append
+    many = _many(served, label, log, ids, read, colons - 1)
     monotonic, now_ns, next_id = time.monotonic, time.time_ns, ids.next
 
     def answer(content: bytes, received: float, caller: str) -> Given | None:
-        if len(content) > most_bytes or content.count(b":") != colons:
+        if len(content) > most_bytes:
             return None
+        found = content.count(b":")
+        if found != colons:
+            return None if many is None else many(content, received, caller, found - 1)
         try:
-            values = _astuple(decode(content).rows[0])
+            (only,) = read(content).rows
+            values = _astuple(only)
             outcome = row(values)
             request_id = next_id()
             said = request_id.encode()
@@ -76,6 +83,42 @@ def straight(served: Served, label: str, log: PredictionLog | None, ids: Ids) ->
     return answer
 
 
+def _many(
+    served: Served, label: str, log: PredictionLog | None, ids: Ids, read: Callable[[bytes], Any], a_row: int
+) -> Callable[[bytes, float, str, int], Given | None] | None:
+    """The same for many rows, a column at a time. The last argument is how many colons the rows may hold, `a_row` each:
+    a key that came twice would bring one more than its row may have."""
+    score, most_rows, fields = served.scoring.columns(), served.limits.max_rows, served.decoder.fields
+    if score is None:
+        return None
+
+    def answer(content: bytes, received: float, caller: str, colons: int) -> Given | None:
+        count, odd = divmod(colons, a_row)
+        if odd or not BY_COLUMN <= count <= most_rows:
+            return None
+        try:
+            values = list(map(_astuple, read(content).rows))
+            if len(values) != count:
+                return None
+            columns = list(zip(*values, strict=True))
+            outcome = score(columns)
+            batch = Batch(values=values, request_id=ids.next())
+            body = served.answer(batch, outcome, label).body
+            done = time.monotonic()
+            if log is not None:
+                log.append(served.record(batch, outcome, label, 1.0, int((done - received) * 1e6), 0, caller))
+        except Exception:  # noqa: BLE001 - the long way says what is wrong
+            return None
+        if b"null" in content:
+            for field, column in zip(fields, columns, strict=True):
+                field.nulls += column.count(None)
+        served.requests += 1
+        served.rows += count
+        return batch.request_id.encode(), body, done
+
+    return answer
+
+
 def _count_nulls(fields: Sequence[Field], values: Sequence[Any]) -> None:
     for field, value in zip(fields, values, strict=True):
         if value is None:
@@ -99,7 +142,7 @@ def _held_open(text: bytes) -> bytes:
 
 
 def _decoder(served: Served) -> Callable[[bytes], Any] | None:
-    """Reads one row and nothing beside it; None where values need more than a look at their type."""
+    """Reads rows and nothing beside them; None where values need more than a look at their type."""
     cells: list[tuple[str, Any]] = []
     for at, field in enumerate(served.decoder.fields):
         kind = _kind(field)
@@ -107,9 +150,9 @@ def _decoder(served: Served) -> Callable[[bytes], Any] | None:
             return None
         cells.append((f"c{at}", kind | None if field.null else kind))
     names = {f"c{at}": field.name for at, field in enumerate(served.decoder.fields)}
-    row = msgspec.defstruct("OneRow", cells, rename=names, forbid_unknown_fields=True, gc=False)
-    rows = Annotated[list[row], msgspec.Meta(min_length=1, max_length=1)]  # type: ignore[valid-type]
-    whole = msgspec.defstruct("OneRowBody", [("rows", rows)], forbid_unknown_fields=True, gc=False)
+    row = msgspec.defstruct("GoodRow", cells, rename=names, forbid_unknown_fields=True, gc=False)
+    rows = list.__class_getitem__(row)
+    whole = msgspec.defstruct("GoodRows", [("rows", rows)], forbid_unknown_fields=True, gc=False)
     return msgspec.json.Decoder(whole).decode
 
 

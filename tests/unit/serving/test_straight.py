@@ -87,6 +87,48 @@ def test_both_ways_say_write_and_count_the_same(task: Task) -> None:
     assert quick.counters() == slow.counters()
 
 
+@pytest.mark.parametrize("task", [Task.BINARY, Task.MULTICLASS, Task.REGRESSION])
+def test_many_rows_are_said_written_and_counted_the_same(task: Task) -> None:
+    logs = Kept(), Kept()
+    quick, slow = plane_of(task, logs[0]), plane_of(task, logs[1])
+    for count in (12, 40):
+        rows = [{**ROW, "number": at / 50, **GOOD[at % len(GOOD)]} for at in range(count) if at % 6 != 5]
+        rows += [{**ROW, "number": at / 70} for at in range(count)]
+        content = json.dumps({"rows": rows}).encode()
+        given = quickly(quick, content)
+        assert given is not None, count
+        answer = slow.answer(Ask(model='100 % "zoo"', body=content, received=1.0, caller="k1"))
+        assert _plain(given[1]) == _plain(answer.body)
+        assert json.loads(given[1])["request_id"] == given[0].decode()
+    written = [[decode(each) for each in log.records] for log in logs]
+    same = {"request_id": "", "at_us": 0, "latency_us": 0}
+    left, right = ([msgspec.structs.replace(each, **same) for each in one] for one in written)
+    assert left == right
+    assert quick.counters() == slow.counters()
+
+
+@pytest.mark.parametrize("change", [
+    {"kind": "violet"}, {"serial": 5.0}, {"number": "0.25"}, {"number": 2**70}, {"more": 1}, {"flag": 1},
+])  # fmt: skip
+def test_many_rows_with_an_odd_one_are_left_to_the_long_way(change: dict[str, Any]) -> None:
+    log = Kept()
+    plane = plane_of(log=log)
+    before = plane.counters()
+    rows = [dict(ROW) for _ in range(30)]
+    rows[17] |= change
+    assert quickly(plane, json.dumps({"rows": rows}).encode()) is None
+    assert (log.records, plane.counters()) == ([], before)
+
+
+def test_a_key_that_comes_twice_among_many_rows_is_left_to_the_long_way() -> None:
+    plane = plane_of(spec=ServingSpec(max_rows=40))
+    whole = json.dumps({"rows": [ROW] * 30}).encode()
+    assert quickly(plane, whole) is not None
+    for twice in (1, 6):  # six further keys are as many colons as a further row has
+        assert quickly(plane, whole.replace(b'"flag": true', b'"flag": true, "flag": true', twice)) is None
+    assert quickly(plane, json.dumps({"rows": [ROW] * 41}).encode()) is None
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -10,6 +10,7 @@ from modelwright.core.errors import ModelwrightError
 from modelwright.interfaces.http.heads import Head, check_host, checked_path
 from modelwright.interfaces.http.identity import Ids
 from modelwright.interfaces.http.incidents import Incidents
+from modelwright.interfaces.http.known import is_plain
 from modelwright.interfaces.http.replies import Reply, refusal
 from modelwright.interfaces.http.request import Request
 from modelwright.interfaces.http.routes import Route, Table
@@ -69,13 +70,14 @@ class Exchange:
             request.request_id = head.token("request_id", "x-request-id")
         if head.deadline_ms:
             head.number("deadline_ms", "x-deadline-ms", 600_000)
+        request.quick = is_plain(request)
         return request
 
     def again(self, like: Request) -> Request:
         """A request with the very head of an earlier one: only the key is judged anew. Raises Refused."""
         caller = self.service.access.check(like.key, like.route.policy.scope, like.head.client)
         request = Request(like.head, like.route, like.names, caller, like.cap, like.key)
-        request.request_id = like.request_id
+        request.request_id, request.quick = like.request_id, like.quick
         return request
 
     def _check_form(self, head: Head, route: Route, cap: int) -> None:

@@ -257,9 +257,9 @@ class FastLane(HttpToolsProtocol):
     def _answer(self, request: Request) -> None:
         shedder = self.lane.shedder
         if shedder is None:
-            self.lane.outbox.hold(self, self.lane.exchange.finish(request, request.body))
+            self.lane.outbox.hold(self, self.lane.reply(request))
         elif shedder.inline(request.received):
-            reply = self.lane.exchange.finish(request, request.body)
+            reply = self.lane.reply(request)
             shedder.answered(time.monotonic() - request.received)
             self.lane.outbox.hold(self, reply)
         else:

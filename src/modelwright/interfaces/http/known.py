@@ -24,8 +24,15 @@ class KnownHead:
         self.like, self.url, self.length = like, url, length
         self.key, self.scope = like.key, like.route.policy.scope
         self.model = like.names[0]
-        patient = not like.head.deadline_ms or int(like.head.deadline_ms) >= _PATIENT_MS
-        self.quick = like.route.pattern == _PLAIN and not like.head.sticky and patient
+        self.quick = is_plain(like)
+
+
+def is_plain(request: Request) -> bool:
+    """Whether nothing in the head asks for more than an answer by the champion."""
+    head = request.head
+    if request.route.pattern != _PLAIN or head.sticky or head.request_id or head.idempotency_key or head.traceparent:
+        return False
+    return not head.deadline_ms or int(head.deadline_ms) >= _PATIENT_MS
 
 
 class KnownHeads:
