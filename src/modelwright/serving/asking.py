@@ -64,7 +64,7 @@ class Refused(ModelwrightError):  # noqa: N818 - an answer to the caller, not a 
     request.json, request.schema, request.type, request.range, request.null, request.missing_field,
     request.unknown_field, request.rows, request.size, request.deadline, model.not_served, version.not_served,
     serving.busy (come back), serving.unavailable (come back), key.missing, key.unknown, key.scope, key.rate,
-    idempotency.conflict.
+    idempotency.conflict, idempotency.busy (come back).
     """
 
     default_code = "request.invalid"

@@ -64,6 +64,7 @@ class Desk:
     log: PredictionLog | None
     stopping: asyncio.Event
     sock: socket.socket | None = None  # listens already; stays open in the supervisor
+    replays: Any = None  # replies by idempotency key, in memory that the workers share
     tls: ssl.SSLContext | None = None
 
 

@@ -23,6 +23,7 @@ class _Grpc:
             limits=desk.limits,
             shedder=desk.shedder,
             incidents=desk.opening.workspace / "incidents",
+            replays=desk.replays,
         )
         assert desk.sock is not None  # it holds the port, and never listens
         address, port = desk.sock.getsockname()[:2]

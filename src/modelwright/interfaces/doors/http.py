@@ -34,6 +34,7 @@ class _Http:
             limits=desk.limits,
             shedder=desk.shedder,
             incidents=desk.opening.workspace / "incidents",
+            replays=desk.replays,
             # beyond loopback a key is what lets a request in, and the names of this machine are not known
             allowed_hosts=_LOCAL if is_loopback(desk.opening.host) else None,
         )

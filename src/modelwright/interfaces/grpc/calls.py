@@ -18,7 +18,7 @@ from modelwright.interfaces.http.service import Service
 from modelwright.serving.asking import Refused
 
 Answered = Callable[[bytes, Any], Awaitable[bytes]]
-_READ = frozenset({"authorization", "x-api-key", "x-request-id", "idempotency-key", "x-sticky-key"})
+_READ = frozenset({"authorization", "x-api-key", "x-request-id", "idempotency-key", "x-sticky-key", "traceparent"})
 _HEADS = 256  # metadata that is remembered as read
 _NOTHING = Head("POST", "", "")
 
@@ -26,12 +26,24 @@ _NOTHING = Head("POST", "", "")
 class Call:
     """A call whose caller may make it. Times are of the monotonic clock."""
 
-    __slots__ = ("caller", "deadline", "head", "key", "received", "request_id")
+    __slots__ = ("caller", "deadline", "head", "key", "received", "request_id", "span")
 
-    def __init__(self, head: Head, caller: str, received: float, deadline: float) -> None:
+    def __init__(self, head: Head, caller: str, received: float, deadline: float, span: str = "") -> None:
         self.head, self.caller, self.received, self.deadline = head, caller, received, deadline
         self.request_id = head.token("request_id", "x-request-id") if head.request_id else ""
         self.key = head.token("idempotency_key", "idempotency-key") if head.idempotency_key else ""
+        self.span = span  # ours, within the caller's trace; empty without one
+
+    @property
+    def name_in_trace(self) -> str:
+        """What a call without an id is recorded by, so that the record finds its trace; empty without one."""
+        return self.traceparent[3:52] if self.span else ""
+
+    @property
+    def traceparent(self) -> str:
+        """The caller's trace with our span in it, to hand on."""
+        trace, _, flags = self.head.trace() or ("", "", "")
+        return f"00-{trace}-{self.span}-{flags}"
 
 
 class Calls:
@@ -60,13 +72,13 @@ class Calls:
         caller = self._check(key, scope, "")
         left = context.time_remaining()
         deadline = received + (self._wait if left is None or left > self._wait else left)
-        return Call(head, caller.id, received, deadline)
+        return Call(head, caller.id, received, deadline, self.ids.span() if head.traceparent and head.trace() else "")
 
     def _read(self, metadata: Any) -> tuple[Head, str | None]:
         """Metadata as a head and a key; remembered where nothing in it is of one call only."""
         head = head_of(metadata)
         key = head.key() if head.authorization or head.api_key else None
-        if not (head.request_id or head.idempotency_key or head.sticky):
+        if not (head.request_id or head.idempotency_key or head.sticky or head.traceparent):
             if len(self._heads) >= _HEADS:
                 self._heads.clear()
             self._heads[metadata] = head, key

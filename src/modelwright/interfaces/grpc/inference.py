@@ -153,7 +153,8 @@ class Inference:
         counters = self._service.counters
         counters.count("grpc_requests", (model, "OK"))
         counters.observe_latency(int((time.monotonic() - call.received) * 1e6))
-        context.set_trailing_metadata((self._said_of_log, ("x-request-id", header_text(request_id))))
+        named = self._said_of_log, ("x-request-id", header_text(request_id))
+        context.set_trailing_metadata((*named, ("traceparent", call.traceparent)) if call.span else named)
         return reply
 
     def _answered(self, call: Call, content: bytes) -> tuple[bytes, str, str, Callable[[], None]]:
@@ -162,7 +163,7 @@ class Inference:
         served = self._plane.find(asked.model, asked.version)
         head, signature = call.head, served.signature
         ask = Ask(
-            model=asked.model, which=asked.version, request_id=call.request_id or asked.id,
+            model=asked.model, which=asked.version, request_id=call.request_id or asked.id or call.name_in_trace,
             idempotency_key=call.key, sticky=head.token("sticky", "x-sticky-key") if head.sticky else "",
             caller=call.caller, received=call.received, deadline=call.deadline,
         )  # fmt: skip
@@ -187,11 +188,12 @@ class Inference:
     def _once(self, call: Call, content: bytes) -> tuple[bytes, str, str, Callable[[], None]]:
         """The reply this idempotency key has had, or a new one."""
         place = (call.caller, "ModelInfer", call.key)
-        known = self._replays.find(*place, content)
-        if known is not None:
-            return known.body, known.request_id, known.model, _nothing
-        reply, request_id, model, _ = self._answered(call, content)
-        self._replays.keep(*place, content, Reply(200, reply, request_id=request_id, model=model))
+        with self._replays.held(*place):
+            known = self._replays.find(*place, content)
+            if known is not None:
+                return known.body, known.request_id, known.model, _nothing
+            reply, request_id, model, _ = self._answered(call, content)
+            self._replays.keep(*place, content, Reply(200, reply, request_id=request_id, model=model))
         return reply, request_id, model, lambda: self._replays.forget(*place)
 
 

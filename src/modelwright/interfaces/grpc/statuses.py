@@ -31,6 +31,7 @@ _STATUS = {
     "key.scope": PERMISSION_DENIED,
     "key.rate": RESOURCE_EXHAUSTED,
     "idempotency.conflict": ALREADY_EXISTS,
+    "idempotency.busy": UNAVAILABLE,
     "serving.busy": RESOURCE_EXHAUSTED,
     "serving.unavailable": UNAVAILABLE,
 }

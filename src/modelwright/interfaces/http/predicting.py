@@ -94,11 +94,12 @@ class Predicting:
 def once(replays: Replays, request: Request, key: str, answer: Callable[[], Reply]) -> Reply:
     """The reply this key has had, or a new one, which is remembered until it turns out that it cannot be logged."""
     place = (request.caller.id, request.head.path, key)
-    known = replays.find(*place, request.body)
-    if known is not None:
-        return known
-    reply = answer()
-    replays.keep(*place, request.body, reply)
+    with replays.held(*place):
+        known = replays.find(*place, request.body)
+        if known is not None:
+            return known
+        reply = answer()
+        replays.keep(*place, request.body, reply)
     reply.undo = lambda: replays.forget(*place)
     return reply
 

@@ -1,14 +1,20 @@
 """Idempotency keys: the same key with the same body gets the same reply again, with another body a refusal.
 
-Remembered per process, a bounded number for a bounded time; a retry that reaches another worker is answered afresh, by
-the same model, and its record carries the same key.
+Remembered in memory that all workers of a server share, a bounded number for a bounded time: a retry gets the same
+answer from whichever worker it reaches, also from one that took the place of a dead one.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
-from collections import OrderedDict
-from collections.abc import Callable
+import mmap
+import os
+import struct
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -16,15 +22,28 @@ from modelwright.interfaces.http.replies import Reply
 from modelwright.serving.asking import Refused
 
 _REPLAYED = (b"x-modelwright-replayed", b"true")
-#: a longer reply is not remembered but only its body's digest: memory stays bounded
-_MOST_BYTES = 64 << 20
+_ENTRY = struct.Struct("<16s16s16sdQQ")  # place, body, content; when; where in the ring (counted on), how long
+_WAYS = 4  # entries that a key may have; of these the oldest goes
+_HEAD = 64
+_ALL = 0  # the byte whose lock guards the whole; every key has one of its own beyond it
 
 
 class _Field(msgspec.Struct):
     idempotency_key: str = ""
 
 
+class _Kept(msgspec.Struct, array_like=True):
+    status: int
+    body: bytes
+    media_type: bytes
+    headers: tuple[tuple[bytes, bytes], ...]
+    request_id: str
+    model: str
+
+
 _field = msgspec.json.Decoder(_Field)
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(_Kept)
 
 
 def key_in_body(body: bytes) -> str:
@@ -37,23 +56,120 @@ def key_in_body(body: bytes) -> str:
         return ""
 
 
+class Remembered:
+    """Memory that a process and its forks share: an index of `entries` keys and a ring of `size` bytes of replies,
+    the oldest of which are written over. Nothing is taken of it before the first key is used. A reply longer than a
+    quarter of the ring is not remembered. A writer that dies leaves an entry whose digest does not fit its content."""
+
+    def __init__(self, entries: int = 16_384, size: int = 32 << 20) -> None:
+        self._sets, self._size = max(1, entries // _WAYS), size
+        self._ring = _HEAD + self._sets * _WAYS * _ENTRY.size
+        self._file = _unnamed()
+        weakref.finalize(self, os.close, self._file)
+        os.ftruncate(self._file, self._ring + size)
+        self._memory = mmap.mmap(self._file, self._ring + size)
+
+    @contextlib.contextmanager
+    def held(self, place: bytes) -> Iterator[bool]:
+        """Whether no other process is busy with this key; it then waits for nobody, and none begins meanwhile."""
+        at = 1 + (int.from_bytes(place[:8], "little") >> 2)
+        try:
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, at)
+        except (BlockingIOError, PermissionError):
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            fcntl.lockf(self._file, fcntl.LOCK_UN, 1, at)
+
+    def get(self, place: bytes) -> tuple[float, bytes, bytes] | None:
+        """When it was put, the digest of the body that asked, and what was answered."""
+        with self._locked():
+            head = self._written()
+            for at in self._ways(place):
+                known, body, content, since, where, length = _ENTRY.unpack_from(self._memory, at)
+                if known == place and where + self._size >= head:
+                    start = self._ring + where % self._size
+                    found = self._memory[start : start + length]
+                    return (since, body, found) if _digest(found) == content else None
+        return None
+
+    def put(self, place: bytes, body: bytes, answer: bytes, now: float) -> None:
+        length = len(answer)
+        if length > self._size // 4:
+            return
+        with self._locked():
+            where = self._written()
+            if where % self._size + length > self._size:  # in one piece: on from the start of the ring
+                where += self._size - where % self._size
+            ways = [(_ENTRY.unpack_from(self._memory, at), at) for at in self._ways(place)]
+            mine = next((at for entry, at in ways if entry[0] == place), min(ways, key=lambda way: way[0][3])[1])
+            _ENTRY.pack_into(self._memory, mine, bytes(16), bytes(16), bytes(16), 0.0, 0, 0)
+            self._memory[:8] = (where + length).to_bytes(8, "little")
+            start = self._ring + where % self._size
+            self._memory[start : start + length] = answer
+            _ENTRY.pack_into(self._memory, mine, place, body, _digest(answer), now, where, length)
+
+    def remove(self, place: bytes) -> None:
+        with self._locked():
+            for at in self._ways(place):
+                if self._memory[at : at + 16] == place:
+                    _ENTRY.pack_into(self._memory, at, bytes(16), bytes(16), bytes(16), 0.0, 0, 0)
+
+    def _written(self) -> int:
+        """Bytes ever put into the ring; what lies further back than its size has been written over."""
+        return int.from_bytes(self._memory[:8], "little")
+
+    def _ways(self, place: bytes) -> list[int]:
+        first = _HEAD + int.from_bytes(place[8:], "little") % self._sets * _WAYS * _ENTRY.size
+        return [first + way * _ENTRY.size for way in range(_WAYS)]
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Held for microseconds, so it is waited for; the system frees it when its holder dies."""
+        fcntl.lockf(self._file, fcntl.LOCK_EX, 1, _ALL)
+        try:
+            yield
+        finally:
+            fcntl.lockf(self._file, fcntl.LOCK_UN, 1, _ALL)
+
+
+def _unnamed() -> int:
+    """A file in memory where there is such a thing: locks need a file, and nothing here is worth a disk."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("modelwright-replays", os.MFD_CLOEXEC)
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
 class Replays:
-    def __init__(self, most: int, keep_s: float, clock: Callable[[], float]) -> None:
-        self._most = most
+    def __init__(self, memory: Remembered, keep_s: float, clock: Callable[[], float]) -> None:
+        self._memory = memory
         self._keep_s = keep_s
         self._clock = clock
-        self._known: OrderedDict[tuple[str, str, str], tuple[float, bytes, Reply]] = OrderedDict()
-        self._bytes = 0
+
+    @contextlib.contextmanager
+    def held(self, caller: str, path: str, key: str) -> Iterator[None]:
+        """Nobody else answers this key meanwhile. Raises Refused (`idempotency.busy`) where somebody does."""
+        with self._memory.held(_place(caller, path, key)) as free:
+            if not free:
+                raise Refused(
+                    "Another request with this idempotency key is being answered.",
+                    code="idempotency.busy",
+                    hint="send it again in a moment",
+                    subject=f"idempotency_key:{key}",
+                    retry_after_s=1.0,
+                )
+            yield
 
     def find(self, caller: str, path: str, key: str, body: bytes) -> Reply | None:
         """The reply this key has had; None where it is new. Raises Refused (`idempotency.conflict`)."""
-        place = (caller, path, key)
-        found = self._known.get(place)
+        found = self._memory.get(_place(caller, path, key))
         if found is None:
             return None
-        since, digest, reply = found
+        since, digest, content = found
         if self._clock() - since > self._keep_s:
-            self.forget(caller, path, key)
             return None
         if digest != _digest(body):
             raise Refused(
@@ -62,24 +178,23 @@ class Replays:
                 hint="take a new key for a new request",
                 subject=f"idempotency_key:{key}",
             )
+        kept = _decoder.decode(content)
         return Reply(
-            reply.status, reply.body, reply.media_type, (*reply.headers, _REPLAYED), reply.request_id, reply.policy,
-            logged=True, model=reply.model,
+            kept.status, kept.body, kept.media_type, (*kept.headers, _REPLAYED), kept.request_id, logged=True,
+            model=kept.model,
         )  # fmt: skip
 
     def keep(self, caller: str, path: str, key: str, body: bytes, reply: Reply) -> None:
-        place = (caller, path, key)
-        self._known[place] = (self._clock(), _digest(body), reply)
-        self._bytes += len(reply.body)
-        while len(self._known) > self._most or (self._bytes > _MOST_BYTES and len(self._known) > 1):
-            _, (_, _, old) = self._known.popitem(last=False)
-            self._bytes -= len(old.body)
+        kept = _Kept(reply.status, reply.body, reply.media_type, reply.headers, reply.request_id, reply.model)
+        self._memory.put(_place(caller, path, key), _digest(body), _encoder.encode(kept), self._clock())
 
     def forget(self, caller: str, path: str, key: str) -> None:
         """The reply never left: it could not be logged."""
-        found = self._known.pop((caller, path, key), None)
-        if found is not None:
-            self._bytes -= len(found[2].body)
+        self._memory.remove(_place(caller, path, key))
+
+
+def _place(caller: str, path: str, key: str) -> bytes:
+    return _digest(b"%d %d " % (len(caller), len(path)) + f"{caller}{path}{key}".encode("utf-8", "surrogatepass"))
 
 
 def _digest(body: bytes) -> bytes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from modelwright.interfaces.http.replaying import Remembered
 from modelwright.records.ports import PredictionLog
 from modelwright.records.prediction import Label
 from modelwright.serving.asking import Answer, Ask, Health, Limits
@@ -102,8 +103,8 @@ class Service:
     allowed_hosts: frozenset[str] | None = frozenset({"localhost", "127.0.0.1", "[::1]"})
     #: where tracebacks of unexpected errors go; None: nowhere but standard error
     incidents: Path | None = None
-    #: remembered replies by idempotency key, and for how long
-    replays: int = 4_096
+    #: remembered replies by idempotency key, shared with the other workers, and for how long
+    replays: Remembered = field(default_factory=Remembered)
     replay_s: float = 600.0
 
     @property

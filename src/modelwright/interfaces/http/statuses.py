@@ -32,6 +32,7 @@ _STATUS = {
     "key.scope": 403,
     "key.rate": 429,
     "idempotency.conflict": 409,
+    "idempotency.busy": 503,
     "serving.busy": 503,
     "serving.unavailable": 503,
 }

@@ -153,7 +153,9 @@ class Supervisor:
 
     def _crew(self) -> Crew:
         doors = ["http"] * self.opening.workers + (["grpc"] if self.opening.grpc_port is not None else [])
-        self.board = Board(1 + 2 * len(doors))
+        from modelwright.interfaces.http.replaying import Remembered
+
+        self.board, self.replays = Board(1 + 2 * len(doors)), Remembered()
         stations = [
             Station(
                 number=number,
@@ -180,7 +182,7 @@ class Supervisor:
             opening=self.opening, door=station.door, slot=slot, board=self.board, rates=self.rates, link=link,
             sock=station.sock, tls=self.tls, beyond_loopback=self.beyond, keys=self.watch.keys,
             wanted=self.watch.wanted, spares=self.spares, specs=self.specs, loaded=self.loaded,
-            started=time.monotonic(),
+            started=time.monotonic(), replays=self.replays,
         )  # fmt: skip
 
     def _until_ready(self, began: float) -> None:
@@ -317,9 +319,11 @@ class Supervisor:
     # ------------------------------------------------------------ reload and end
 
     def _reload(self) -> None:
-        """SIGHUP: read the configuration again, and replace one worker after the other. A mistake changes nothing."""
+        """SIGHUP: read the configuration, the certificate and its key again, and replace one worker after the other.
+        A mistake changes nothing."""
         try:
             specs = specs_of(self.watch.wanted, self.opening.config)
+            self.tls = sockets.tls_context(self.opening.tls_cert, self.opening.tls_key)
         except ModelwrightError as error:
             self.opening.announce(f"the configuration was not taken, everything stays as it is: {error.message}")
             return

@@ -66,6 +66,7 @@ class Post:
     specs: Mapping[str, ServingSpec]
     loaded: Mapping[str, LoadedBundle] = field(default_factory=dict)  # by digest; their golden rows are not rechecked
     started: float = 0.0
+    replays: Any = None
 
 
 def run(post: Post) -> int:
@@ -220,7 +221,7 @@ class _Worker:
         return Desk(
             opening=self.post.opening, spec=self.spec, plane=self.plane, access=self.access, counters=self.counters,
             shedder=self.shedder, limits=_limits(self.spec), health=self.health, feedback=self.feedback, log=self.log,
-            stopping=self.stopping, sock=self.post.sock, tls=self.post.tls,
+            stopping=self.stopping, sock=self.post.sock, tls=self.post.tls, replays=self.post.replays,
         )  # fmt: skip
 
     def health(self) -> Health:

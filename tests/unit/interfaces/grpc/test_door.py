@@ -369,3 +369,29 @@ def test_the_door_is_found_by_name() -> None:
     from modelwright.serving.door import Hosted
 
     assert isinstance(load_plugin("doors", "grpc"), Hosted)
+
+
+def test_a_call_joins_its_callers_trace(door: Door) -> None:
+    """As HTTP has it: what has no id of its own is named by the trace and our span; what is no trace is ignored."""
+    trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+    def ask(traceparent: str, **how: Any) -> dict[str, Any]:
+        return door.call("ModelInfer", raw().SerializeToString(), metadata=[("traceparent", traceparent)], **how)[1]
+
+    spans = set()
+    for _ in range(2):
+        said = ask(f"00-{trace}-{parent}-01")
+        version, same, span, flags = said["traceparent"].split("-")
+        assert (version, same, flags) == ("00", trace, "01")
+        assert said["x-request-id"] == f"{trace}-{span}"
+        spans.add(span)
+    assert len({*spans, parent}) == 3
+    for bad in ("00-0-0-01", f"ff-{trace}-{parent}-01", f"00-{'0' * 32}-{parent}-01"):
+        said = ask(bad)
+        assert "traceparent" not in said
+        assert trace not in said["x-request-id"]
+    named = door.call(
+        "ModelInfer", raw(id="mine").SerializeToString(), metadata=[("traceparent", f"00-{trace}-{parent}-01")]
+    )[1]
+    assert named["x-request-id"] == "mine"
+    assert trace in named["traceparent"]
