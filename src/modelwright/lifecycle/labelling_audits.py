@@ -95,6 +95,13 @@ def draw_audit(workspace: Path, model: str, asked: Asked, clock: Clock) -> Json:
     }  # fmt: skip
 
 
+def last_drawn(workspace: Path, model: str) -> datetime | None:
+    """When the newest audit of a model was drawn."""
+    paths = (labels_folder(workspace) / "audits").glob(f"{model}-*.json")
+    found = [msgspec.json.decode(path.read_bytes(), type=Audit) for path in paths]
+    return max((datetime.fromisoformat(each.drawn_at) for each in found if each.model == model), default=None)
+
+
 def _windows(at: pl.Series, window: str) -> np.ndarray[Any, np.dtype[np.int64]]:
     """The number of each row's window. Raises DataError (`labels.window`)."""
     units = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from modelwright.core.clock import Clock
 from modelwright.core.errors import ModelwrightError, StateError
 from modelwright.core.nouns import Event, ModelVersion
 from modelwright.lifecycle import health
@@ -37,6 +38,7 @@ class _Look:
     problems: list[dict[str, str]] = field(default_factory=list)
     drift: bool = False
     decay: bool = False
+    audit: dict[str, Any] | None = None
 
     def attempt(self, what: str, work: Callable[[], None]) -> None:
         """One look; what goes wrong in it does not stop the others."""
@@ -80,7 +82,7 @@ class Watcher:
         champion = in_charge(workspace, self.name)
         look.attempt("health", lambda: self._health(look, workspace, known, now))
         look.attempt("drift", lambda: _drift(look, workspace, known, champion))
-        look.attempt("decay", lambda: _decay(look, workspace, known, champion))
+        look.attempt("decay", lambda: _decay(look, workspace, known, champion, self.context.clock))
         done: dict[str, Any] = {"trigger": "", "waiting": "", "job": None}
         look.attempt("retraining", lambda: done.update(self._retrain(look, workspace, known, now)))
         look.attempt("rollout", lambda: done.update(_drive(workspace, self.name, self.context)))
@@ -96,6 +98,7 @@ class Watcher:
             "alerts": [event.kind for event in noted],
             "messages": teller.tell(),
             "problems": look.problems,
+            "audit": look.audit,
             **done,
         }
 
@@ -206,29 +209,19 @@ def _effect(found: dict[str, Any], name: str) -> str:
     return f"{last['kind']}, {last['measure']} {last['effect']:.3g}, adjusted p {last['p_adjusted']:.2g}"
 
 
-def _decay(look: _Look, workspace: Workspace, known: Declared, champion: ModelVersion) -> None:
+def _decay(look: _Look, workspace: Workspace, known: Declared, champion: ModelVersion, clock: Clock) -> None:
     """Errors on labelled rows since this version is in charge."""
     if not known.spec.monitoring.decay.enabled or not _logged_any(workspace, known.name):
         return
-    import polars as pl
+    from modelwright.lifecycle import decaying_live
 
-    from modelwright.lifecycle.decaying import Question, of_frame
-    from modelwright.lifecycle.prediction_log import joined
-
-    rows = joined(
-        workspace.root, known.name, _since(workspace, known.name, champion), version=champion.version
-    ).collect()
-    values = rows["prediction"].null_count() == rows.height
-    truth, said = ("label_value", "value") if values else ("label", "prediction")
-    rows = rows.filter(pl.col(truth).is_not_null()).sort("at")
-    if not rows.height:
-        return
-    found = of_frame(rows, Question(truth=truth, prediction=said), notes=[], asked=None)
-    look.judged.add("decay")
-    look.decay = bool(found["alarm"])
-    if look.decay:
-        message = f"Errors have risen since labelled row {found['alarm_at_row']} ({found['detector']})."
-        look.signals.append(Signal(about="decay", subject="model", message=message, evidence=found.get("estimate")))
+    spec, since = known.spec.monitoring.decay, _since(workspace, known.name, champion)
+    look.audit = decaying_live.draw_due(workspace, known.name, spec, since, clock)
+    found = decaying_live.look(workspace, champion, spec, since, clock.now())
+    if found.judged:
+        look.judged.add("decay")
+        look.decay = found.decay
+        look.signals += found.signals
 
 
 def _logged_any(workspace: Workspace, name: str) -> bool:

@@ -32,7 +32,8 @@ def seconds(text: str) -> float:
 class DriftWatch(Section, frozen=True, kw_only=True):
     enabled: bool = True
     window: Annotated[
-        str, Meta(pattern=r"^[1-9][0-9]*(rows|min|s|h|d|w)$", description="one window: 500rows, or a time such as 1d")
+        str,
+        Meta(pattern=r"^[1-9][0-9]*(rows|min|m|s|h|d|w)?$", description="one window: 500 rows, or a time such as 1d"),
     ] = "1d"
     alarms_per_day: Annotated[float, Meta(gt=0.0, le=100.0, description="false alarms that are acceptable a day")] = (
         0.033
@@ -42,8 +43,11 @@ class DriftWatch(Section, frozen=True, kw_only=True):
 
 class DecayWatch(Section, frozen=True, kw_only=True):
     enabled: bool = True
-    window: Annotated[Span, Meta(description="how far back labelled predictions are judged")] = "4w"
-    audit_rows: Annotated[int, Meta(ge=0, le=100_000, description="rows a window drawn at random for labelling")] = 0
+    window: Annotated[
+        Span, Meta(description="how far back labelled predictions are judged, against the version's first labels")
+    ] = "4w"
+    audit_rows: Annotated[int, Meta(ge=0, le=100_000, description="rows an audit draws at random for labelling")] = 0
+    audit_every: Annotated[Span, Meta(description="how often an audit is drawn")] = "1w"
 
 
 class SloSpec(Section, frozen=True, kw_only=True):
