@@ -7,6 +7,7 @@ from typing import Any
 
 from modelwright.checks.code.facts import Facts
 from modelwright.checks.code.nouns import Edit, Fix
+from modelwright.checks.code.writing import code_of
 
 _MISSING = object()
 
@@ -55,11 +56,13 @@ def is_false(node: ast.AST | None) -> bool:
 
 def tail(node: ast.AST | None) -> str:
     """The last word of what is called or read: `fit` of `a.b.fit(...)`."""
-    if isinstance(node, ast.Call):
-        node = node.func
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""
+    kind = type(node)
+    if kind is ast.Call:
+        node = node.func  # type: ignore[union-attr]
+        kind = type(node)
+    if kind is ast.Attribute:
+        return node.attr  # type: ignore[union-attr, no-any-return]
+    return node.id if kind is ast.Name else ""  # type: ignore[union-attr]
 
 
 def root(node: ast.AST | None) -> str:
@@ -78,7 +81,7 @@ def written(node: ast.AST | None) -> str:
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name | ast.Attribute):
         return f"{written(node.value)}.{node.attr}"
     try:
-        return ast.unparse(node)
+        return code_of(node)
     except (RecursionError, ValueError, AttributeError):
         return ""
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 from modelwright.checks.code.homes import canonical
 from modelwright.checks.code.stars import exports
 from modelwright.checks.code.trees import Regions
+from modelwright.checks.code.writing import code_of
 
 _MANY = object()  # a name that means different things in one scope
 
@@ -220,7 +221,7 @@ def header(statement: ast.stmt) -> str:
     """A statement in one normal form; of a compound one only its head, so that its body may change."""
     try:
         if not hasattr(statement, "body"):
-            return ast.unparse(statement)
+            return _simple(statement)
         kept: dict[str, Any] = {name: getattr(statement, name, None) for name in statement._fields}
         kept.update({name: [] for name in ("orelse", "finalbody", "handlers", "decorator_list") if name in kept})
         kept.update({name: [ast.Pass()] for name in ("body",)})
@@ -229,6 +230,16 @@ def header(statement: ast.stmt) -> str:
         return ast.unparse(ast.copy_location(cast(Any, type(statement))(**kept), statement)).split("\n    pass")[0]
     except (RecursionError, ValueError, AttributeError):
         return type(statement).__name__
+
+
+def _simple(statement: ast.stmt) -> str:
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+        return code_of(statement.value)
+    if isinstance(statement, ast.Assign) and len(statement.targets) == 1 and statement.type_comment is None:
+        target = statement.targets[0]
+        if isinstance(target, ast.Name | ast.Attribute | ast.Subscript) and isinstance(statement.value, ast.Call):
+            return f"{code_of(target)} = {code_of(statement.value)}"
+    return ast.unparse(statement)
 
 
 def _arguments(arguments: ast.arguments) -> list[str]:

@@ -13,6 +13,7 @@ from modelwright.checks.code.flow import rows as algebra
 from modelwright.checks.code.flow.rows import Rows
 from modelwright.checks.code.flow.values import Fit, Judge, Learn, Predict, Split, Value
 from modelwright.checks.code.nouns import Step
+from modelwright.checks.code.writing import code_of
 
 
 @dataclass(slots=True)
@@ -183,7 +184,7 @@ def step(facts: Facts, said: str, node: ast.AST) -> Step:
 def short(node: ast.AST) -> str:
     """Code in at most 70 characters."""
     try:
-        text = ast.unparse(node)
+        text = code_of(node)
     except (ValueError, AttributeError, RecursionError):
         return type(node).__name__
     first = " ".join(text.split())

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from modelwright.checks.code.asking import constant, is_false, names_in, tail, words, written
+from modelwright.checks.code.asking import constant, is_false, tail, words, written
 from modelwright.checks.code.facts import Facts
 from modelwright.checks.code.origins import Origins
 
@@ -194,12 +195,26 @@ class TorchCode:
 
 def is_held_out(node: ast.AST | None) -> bool:
     """Do the names in an expression say test or validation, and none say train?"""
-    found = (
-        names_in(node) | {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
-        if node is not None
-        else set()
-    )
-    return any(HELD_OUT.search(name) for name in found) and not any(TRAIN.search(name) for name in found)
+    if node is None or isinstance(node, ast.Constant):
+        return False
+    if isinstance(node, ast.Name):
+        return _says_held_out(node.id) and not _says_train(node.id)
+    found = {
+        part.id if isinstance(part, ast.Name) else part.attr
+        for part in ast.walk(node)
+        if isinstance(part, ast.Name | ast.Attribute)
+    }
+    return any(map(_says_held_out, found)) and not any(map(_says_train, found))
+
+
+@lru_cache(maxsize=4096)
+def _says_held_out(name: str) -> bool:
+    return HELD_OUT.search(name) is not None
+
+
+@lru_cache(maxsize=4096)
+def _says_train(name: str) -> bool:
+    return TRAIN.search(name) is not None
 
 
 def is_stochastic(code: TorchCode, made: str, depth: int = 3) -> bool | None:

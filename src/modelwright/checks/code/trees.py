@@ -13,8 +13,26 @@ Scope = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.C
 T = TypeVar("T", bound=ast.AST)
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-_SCOPES = (*_FUNCTIONS, ast.ClassDef, ast.Module)
-_LEAVES = (ast.expr_context, ast.boolop, ast.operator, ast.unaryop, ast.cmpop)
+_SCOPES = frozenset([*_FUNCTIONS, ast.ClassDef, ast.Module])
+#: fields that never hold a node worth a visit: contexts, operators, and plain texts and numbers
+_PLAIN = frozenset(
+    [
+        "ctx",
+        "op",
+        "ops",
+        "id",
+        "attr",
+        "arg",
+        "asname",
+        "module",
+        "level",
+        "kind",
+        "type_comment",
+        "conversion",
+        "simple",
+    ]
+)
+_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {ast.Constant: ()}
 
 
 class Tree:
@@ -59,10 +77,13 @@ class Tree:
 
     def scope(self, node: ast.AST) -> Scope:
         """The nearest function, class or module around a node (never the node itself)."""
-        up = self._parents.get(node)
-        while up is not None and not isinstance(up, _SCOPES):
-            up = self._parents.get(up)
-        return up if isinstance(up, _SCOPES) else self.tree
+        parents = self._parents
+        up = parents.get(node)
+        while up is not None:
+            if type(up) in _SCOPES:
+                return up  # type: ignore[return-value]
+            up = parents.get(up)
+        return self.tree
 
     def function(self, node: ast.AST) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
         """The nearest `def` around a node."""
@@ -77,7 +98,7 @@ class Tree:
         """The nearest loop around a node inside the same function; a loop's own `iter` is not inside it."""
         below = node
         for up in self.parents(node):
-            if isinstance(up, _SCOPES):
+            if type(up) in _SCOPES:
                 return None
             if isinstance(up, ast.For | ast.AsyncFor | ast.While) and below is not getattr(up, "iter", None):
                 return up
@@ -90,19 +111,26 @@ class Tree:
         pop, push, note = stack.pop, stack.append, self._order.append
         while stack:
             node = pop()
+            kind = type(node)
             note(node)
-            by_type[type(node)].append(node)
-            for name in reversed(node._fields):
+            by_type[kind].append(node)
+            fields = _FIELDS.get(kind)
+            for name in _fields(kind) if fields is None else fields:
                 value = getattr(node, name, None)
-                if isinstance(value, ast.AST):
-                    if not isinstance(value, _LEAVES):
-                        parents[value] = node
-                        push(value)
-                elif isinstance(value, list):
+                if type(value) is list:
                     for item in reversed(value):
-                        if isinstance(item, ast.AST) and not isinstance(item, _LEAVES):
+                        if isinstance(item, ast.AST):
                             parents[item] = node
                             push(item)
+                elif isinstance(value, ast.AST):
+                    parents[value] = node
+                    push(value)
+
+
+def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
+    """Fields of a type that may hold nodes, last first."""
+    found = _FIELDS[kind] = tuple(name for name in reversed(kind._fields) if name not in _PLAIN)
+    return found
 
 
 class Regions(Tree):
@@ -110,32 +138,42 @@ class Regions(Tree):
 
     def __init__(self, tree: ast.Module) -> None:
         super().__init__(tree)
-        self._spans: dict[ast.AST, tuple[int, int]] = {}
+        self._places: dict[ast.AST, int] = {}
+        self._ends: dict[ast.AST, int] = {}
         self._positions: dict[type[ast.AST], list[int]] = {}
         self._calls_in: dict[ast.AST | None, list[ast.Call]] = defaultdict(list)
 
     def span(self, node: ast.AST) -> tuple[int, int]:
         """First and one past the last place of a node and all below it, in the order of the text."""
-        if not self._spans:
-            sizes = dict.fromkeys(self._order, 1)
-            for below in reversed(self._order):
-                up = self._parents.get(below)
-                if up is not None:
-                    sizes[up] += sizes[below]
-            self._spans = {item: (place, place + sizes[item]) for place, item in enumerate(self._order)}
-        return self._spans.get(node, (0, 0))
+        if not self._places:
+            self._read_places()
+        return self._places.get(node, 0), self._ends.get(node, 0)
+
+    def _read_places(self) -> None:
+        order, parents, ends = self._order, self._parents, self._ends
+        self._places = {node: place for place, node in enumerate(order)}
+        for place in range(len(order) - 1, 0, -1):
+            node = order[place]
+            end = ends.setdefault(node, place + 1)
+            ends.setdefault(parents[node], end)  # its last child comes first
+        ends.setdefault(self.tree, 1)
+
+    def below(self, region: ast.AST) -> list[ast.AST]:
+        """The node and all below it, in the order of the text."""
+        first, end = self.span(region)
+        return self._order[first:end]
 
     def is_inside(self, node: ast.AST, region: ast.AST) -> bool:
         """Is the node the region, or below it?"""
         first, end = self.span(region)
-        return first <= self.span(node)[0] < end
+        return first <= self._places.get(node, 0) < end
 
     def inside(self, region: ast.AST, kind: type[T]) -> list[T]:
         """Nodes of one exact type in a region, in the order of the text."""
         first, end = self.span(region)
         places = self._positions.get(kind)
         if places is None:
-            places = self._positions[kind] = [self._spans[node][0] for node in self._by_type.get(kind, [])]
+            places = self._positions[kind] = [self._places[node] for node in self._by_type.get(kind, [])]
         return self.nodes(kind)[bisect_left(places, first) : bisect_left(places, end)]
 
     def own(self, region: ast.AST, kind: type[T]) -> list[T]:

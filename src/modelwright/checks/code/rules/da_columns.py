@@ -16,6 +16,7 @@ from modelwright.checks.code.asking import (
     words,
     written,
 )
+from modelwright.checks.code.call_index import calls_known, calls_to
 from modelwright.checks.code.examples import RuleWithTexts
 from modelwright.checks.code.facts import Facts, Rule, finding
 from modelwright.checks.code.nouns import CodeFinding, Confidence, Role, RuleInfo
@@ -121,11 +122,10 @@ def _run(facts: Facts) -> Iterator[CodeFinding]:
 
 
 def _wiped(facts: Facts) -> Iterator[CodeFinding]:
-    if re.search(
-        r"isnull|isna\b|\.info\(|missing|notna|notnull|\bnan\b|\.count\(|\.shape|null", facts.source.text, re.IGNORECASE
-    ):
+    calls = calls_to(facts.names, "dropna", "fillna")
+    if not calls or _counts_missing(facts.source.text.lower()):
         return
-    for call in facts.names.calls:
+    for call in calls:
         if not isinstance(call.func, ast.Attribute) or has_open_arguments(call) or not is_frame(facts, call.func.value):
             continue
         whole = (
@@ -143,6 +143,12 @@ def _wiped(facts: Facts) -> Iterator[CodeFinding]:
             message = f"{written(call)} changes all columns, and missing values are counted nowhere in the file."
             yield finding(facts, "DA403", call, message, Confidence.PATTERN)
             return
+
+
+def _counts_missing(text: str) -> bool:
+    if any(word in text for word in ("null", "missing", "notna", ".info(", ".count(", ".shape")):
+        return True
+    return re.search(r"isna\b|\bnan\b", text) is not None
 
 
 def _is_part(node: ast.AST) -> bool:
@@ -168,10 +174,11 @@ def _merges(facts: Facts) -> Iterator[CodeFinding]:
 
 
 def _apart(facts: Facts) -> Iterator[CodeFinding]:
-    if re.search(r"\.reindex\(|\.align\(|get_missing|\.reindex_like\(|concat\(", facts.source.text):
+    calls = calls_known(facts.names, ["get_dummies", "factorize"])
+    if not calls or re.search(r"\.reindex\(|\.align\(|get_missing|\.reindex_like\(|concat\(", facts.source.text):
         return
     seen: dict[str, list[ast.Call]] = {"train": [], "test": []}
-    for call in facts.names.calls:
+    for call in calls:
         called = facts.names.called(call)
         if called in {"pandas.get_dummies", "pandas.factorize"} and call.args:
             subject = names_in(call.args[0])
@@ -187,7 +194,7 @@ def _apart(facts: Facts) -> Iterator[CodeFinding]:
 
 
 def _numbered(facts: Facts) -> Iterator[CodeFinding]:
-    calls = [call for call in facts.names.calls if _is_label_encoding(facts, call)]
+    calls = [call for call in calls_to(facts.names, "fit_transform") if _is_label_encoding(facts, call)]
     if not calls:
         return
     models = {(facts.names.called(call) or "").rpartition(".")[2] for call in facts.names.calls}
@@ -261,12 +268,8 @@ def _column(facts: Facts, call: ast.Call) -> str:
 def _dates(facts: Facts) -> Iterator[CodeFinding]:
     if re.search(r"to_datetime|parse_dates|datetime64|strptime|date_range|DatetimeIndex", facts.source.text):
         return
-    for call in facts.names.calls:
-        if (
-            tail(call) != "sort_values"
-            or not isinstance(call.func, ast.Attribute)
-            or not is_frame(facts, call.func.value)
-        ):
+    for call in calls_to(facts.names, "sort_values"):
+        if not isinstance(call.func, ast.Attribute) or not is_frame(facts, call.func.value):
             continue
         by = argument(call, 0, "by")
         column = constant(by)

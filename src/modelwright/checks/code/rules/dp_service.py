@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from modelwright.checks.code import roles
 from modelwright.checks.code.asking import constant, is_true, keyword, tail, words, written
+from modelwright.checks.code.call_index import calls_known
 from modelwright.checks.code.examples import RuleWithTexts
 from modelwright.checks.code.facts import Facts, Rule, finding
 from modelwright.checks.code.nouns import CodeFinding, Confidence, Kind, Role, RuleInfo
@@ -70,6 +71,13 @@ _ENVIRONMENT = re.compile(
     r"^(?:requirements.*|pyproject\.toml|environment.*\.ya?ml|Pipfile.*|poetry\.lock|uv\.lock|Dockerfile.*|setup\.(?:py|cfg)|bentofile\.ya?ml)$"
 )
 
+_HEALTH = words("health ready alive ping status include_router apirouter blueprint")
+_KEPT = words(
+    """__version__ json.dump metadata schema signature feature_names columns.tolist yaml.dump mlflow state_dict
+    checkpoint"""
+)
+_WATCHED = words("describe( profile baseline reference evidently whylogs histogram quantile drift mlflow torch")
+
 
 def _run(facts: Facts) -> Iterator[CodeFinding]:
     if facts.role is Role.TEST:
@@ -124,9 +132,7 @@ def _health(facts: Facts) -> Iterator[CodeFinding]:
         for function in handlers
         if any(tail(call).startswith("predict") for call in ast.walk(function) if isinstance(call, ast.Call))
     ]
-    if predicts and not re.search(
-        r"health|ready|alive|ping|status|include_router|APIRouter|Blueprint", facts.source.text, re.IGNORECASE
-    ):
+    if predicts and not _says(facts.source.text.lower(), _HEALTH):
         yield finding(facts, "DP806", predicts[0], "The service predicts and has no health route.", Confidence.PATTERN)
 
 
@@ -143,13 +149,11 @@ def _pinned(facts: Facts) -> Iterator[CodeFinding]:
 
 
 def _artefact(facts: Facts) -> Iterator[CodeFinding]:
-    dumps = [call for call in facts.names.calls if facts.names.called(call) in _DUMPS]
+    last_words = {name.rpartition(".")[2] for name in _DUMPS}
+    dumps = [call for call in calls_known(facts.names, last_words) if facts.names.called(call) in _DUMPS]
     if not dumps:
         return
-    if not re.search(
-        r"__version__|json\.dump|metadata|schema|signature|feature_names|columns\.tolist|yaml\.dump|mlflow|state_dict|checkpoint",
-        facts.source.text,
-    ):
+    if not _says(facts.source.text, _KEPT):
         yield finding(
             facts,
             "DP805",
@@ -157,10 +161,7 @@ def _artefact(facts: Facts) -> Iterator[CodeFinding]:
             "The model is saved without its columns, versions or figures.",
             Confidence.PATTERN,
         )
-    if not re.search(
-        r"describe\(|profile|baseline|reference|evidently|whylogs|histogram|quantile|drift|mlflow|torch",
-        facts.source.text,
-    ):
+    if not _says(facts.source.text, _WATCHED):
         yield finding(
             facts,
             "DP809",
@@ -168,6 +169,10 @@ def _artefact(facts: Facts) -> Iterator[CodeFinding]:
             "The model is saved, and nothing about the rows that it was trained on.",
             Confidence.PATTERN,
         )
+
+
+def _says(text: str, any_of: frozenset[str]) -> bool:
+    return any(word in text for word in any_of)
 
 
 PLUGIN: Rule = RuleWithTexts(infos=_INFOS, run=_run, stem="dp_service")

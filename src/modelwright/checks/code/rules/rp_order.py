@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from modelwright.checks.code.asking import tail, written
+from modelwright.checks.code.call_index import calls_to
 from modelwright.checks.code.examples import RuleWithTexts
 from modelwright.checks.code.facts import Facts, Rule, finding
 from modelwright.checks.code.nouns import CodeFinding, Confidence, Kind, Role, RuleInfo
@@ -111,9 +112,7 @@ def _by_chance(facts: Facts, node: ast.AST, depth: int = 3) -> bool:
         return False
     if isinstance(node, ast.Name) and depth:
         values = facts.names.values(node.id, facts.names.home(node))
-        if any(
-            tail(call) == "sort" and written(getattr(call.func, "value", None)) == node.id for call in facts.names.calls
-        ):
+        if any(written(getattr(call.func, "value", None)) == node.id for call in calls_to(facts.names, "sort")):
             return False
         return len(values) == 1 and values[0] is not None and _by_chance(facts, values[0], depth - 1)
     return False

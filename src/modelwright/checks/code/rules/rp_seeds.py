@@ -20,6 +20,7 @@ from modelwright.checks.code.asking import (
     words,
     written,
 )
+from modelwright.checks.code.call_index import calls_known, calls_to
 from modelwright.checks.code.examples import RuleWithTexts
 from modelwright.checks.code.facts import Facts, Rule, finding
 from modelwright.checks.code.nouns import CodeFinding, Confidence, Fix, Role, RuleInfo
@@ -127,7 +128,7 @@ def _is_unseeded(facts: Facts, call: ast.Call, *, splits_only: bool = False) -> 
 
 
 def _unseeded(facts: Facts) -> Iterator[CodeFinding]:
-    calls = [call for call in facts.names.calls if _is_unseeded(facts, call)]
+    calls = [call for call in calls_known(facts.names, _SPLITS | _FOLDS | _RANDOM) if _is_unseeded(facts, call)]
     if not calls:
         return
     edits = [insert_before_end(facts, call, "random_state=0") for call in calls]
@@ -144,7 +145,7 @@ def _unseeded(facts: Facts) -> Iterator[CodeFinding]:
 def _folds(facts: Facts) -> Iterator[CodeFinding]:
     if "sklearn.cross_validation" in facts.source.text:
         return
-    for call in facts.names.calls:
+    for call in calls_known(facts.names, _FOLDS):
         if _name(facts, call) not in _FOLDS or has_open_arguments(call):
             continue
         seed, shuffle = argument(call, 2, "random_state"), argument(call, 1, "shuffle")
@@ -160,7 +161,7 @@ def _folds(facts: Facts) -> Iterator[CodeFinding]:
 
 
 def _objectives(facts: Facts) -> Iterator[CodeFinding]:
-    objectives = {tail(call.args[0]) for call in facts.names.calls if tail(call) in _TUNERS and call.args}
+    objectives = {tail(call.args[0]) for call in calls_to(facts.names, *_TUNERS) if call.args}
     for function in facts.names.functions:
         parameters = [item.arg for item in function.args.args]
         if "trial" not in parameters and function.name not in objectives:
@@ -213,9 +214,10 @@ def _loaders(facts: Facts) -> Iterator[CodeFinding]:
 
 
 def _framework(facts: Facts) -> Iterator[CodeFinding]:
-    if re.search(r"seed", facts.source.text, re.IGNORECASE) or "random_state" in facts.source.text:
+    calls = calls_to(facts.names, "backward", "fit")
+    if not calls or "seed" in facts.source.text.lower() or "random_state" in facts.source.text:
         return
-    for call in facts.names.calls:
+    for call in calls:
         trains = tail(call) == "backward" and "torch" in facts.names.modules
         if tail(call) == "fit" and isinstance(call.func, ast.Attribute) and "keras" in facts.names.modules:
             trains = keyword(call, "epochs") is not None or keyword(call, "batch_size") is not None

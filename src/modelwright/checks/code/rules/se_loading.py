@@ -19,6 +19,7 @@ from modelwright.checks.code.asking import (
     words,
     written,
 )
+from modelwright.checks.code.call_index import calls_met
 from modelwright.checks.code.examples import RuleWithTexts
 from modelwright.checks.code.facts import Facts, Rule, finding
 from modelwright.checks.code.nouns import CodeFinding, Confidence, Role, RuleInfo
@@ -64,13 +65,19 @@ _PICKLES = words(
     """pickle.load pickle.loads joblib.load dill.load dill.loads cloudpickle.load cloudpickle.loads pandas.read_pickle
     shelve.open torch.load jsonpickle.decode"""
 )
+#: what a call must be, or be given (`verify`, `trust_remote_code`), to be looked at
+_WRITTEN = frozenset(["eval", "exec", "extract", "extractall"])
+_LAST_WORDS = frozenset(name.rpartition(".")[2] for name in _PICKLES) | {
+    "load_all",
+    "_create_unverified_context",
+}
 _DUMPS = words("pickle.dump pickle.dumps joblib.dump dill.dump cloudpickle.dump torch.save")
 
 
 def _run(facts: Facts) -> Iterator[CodeFinding]:
     if facts.role is Role.TEST:
         return
-    for call in facts.names.calls:
+    for call in calls_met(facts.names, to=_WRITTEN, known=_LAST_WORDS, given=("verify", "trust_remote_code")):
         called = facts.names.called(call) or ""
         if called in _PICKLES or called == "numpy.load":
             yield from _pickle(facts, call, called)

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from modelwright.checks.code.asking import constant, tail, written
+from modelwright.checks.code.asking import constant, written
 from modelwright.checks.code.examples import RuleWithTexts
 from modelwright.checks.code.facts import Facts, Rule, finding
 from modelwright.checks.code.nouns import CodeFinding, Confidence, Role, RuleInfo
@@ -154,9 +154,9 @@ def _of_call(facts: Facts, call: ast.Call) -> Iterator[tuple[ast.AST, str, tuple
                 "Forest" in short or "Boost" in short or "Tree" in short or (short, item.arg) in _ARGUMENTS
             ):
                 yield call, f"{short}({item.arg}={written(item.value)})", entry
-    name = tail(call)
-    if not isinstance(call.func, ast.Attribute) or called:
+    if called or not isinstance(call.func, ast.Attribute):
         return
+    name = call.func.attr
     if name == "get_feature_names":
         made = Origins.of(facts).made_by(call.func.value) or ""
         if made.startswith("sklearn."):

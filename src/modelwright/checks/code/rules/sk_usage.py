@@ -17,6 +17,7 @@ from modelwright.checks.code.asking import (
     words,
     written,
 )
+from modelwright.checks.code.call_index import calls_known, calls_to
 from modelwright.checks.code.examples import RuleWithTexts
 from modelwright.checks.code.facts import Facts, Rule, finding
 from modelwright.checks.code.nouns import CodeFinding, Confidence, Fix, Role, RuleInfo
@@ -134,14 +135,16 @@ def _short(facts: Facts, node: ast.AST) -> str:
 
 
 def _unscaled(facts: Facts) -> Iterator[CodeFinding]:
-    if facts.role not in {Role.TRAINING, Role.NOTEBOOK} or _SCALED.search(facts.source.text):
+    if facts.role not in {Role.TRAINING, Role.NOTEBOOK}:
         return
     loaders = {(facts.names.called(call) or "").rpartition(".")[2] for call in facts.names.calls}
     known = loaders & _UNEQUAL
     table = "read_csv" in loaders
     if (not known and not table) or (known and loaders & {"load_iris", "load_digits"}):
         return
-    for call in facts.names.calls:
+    if _SCALED.search(facts.source.text):
+        return
+    for call in calls_known(facts.names, _DISTANCE):
         name = _short(facts, call)
         if name not in _DISTANCE or not _is_fitted(facts, call) or constant(keyword(call, "metric")) == "cosine":
             continue
@@ -158,10 +161,8 @@ def _is_fitted(facts: Facts, call: ast.Call) -> bool:
     if isinstance(up, ast.Assign) and isinstance(up.targets[0], ast.Name):
         name = up.targets[0].id
         return any(
-            isinstance(other.func, ast.Attribute)
-            and other.func.attr in {"fit", "fit_transform", "fit_predict"}
-            and written(other.func.value) == name
-            for other in facts.names.calls
+            isinstance(other.func, ast.Attribute) and written(other.func.value) == name
+            for other in calls_to(facts.names, "fit", "fit_transform", "fit_predict")
         )
     return False
 
@@ -169,15 +170,15 @@ def _is_fitted(facts: Facts, call: ast.Call) -> bool:
 def _by_hand(facts: Facts) -> Iterator[CodeFinding]:
     if "ipeline" in facts.source.text:
         return
-    for call in facts.names.calls:
-        if tail(call) != "fit_transform" or not isinstance(call.func, ast.Attribute):
+    for call in calls_to(facts.names, "fit_transform"):
+        if not isinstance(call.func, ast.Attribute):
             continue
         step = written(call.func.value)
         again = any(
-            tail(other) == "transform" and isinstance(other.func, ast.Attribute) and written(other.func.value) == step
-            for other in facts.names.calls
+            isinstance(other.func, ast.Attribute) and written(other.func.value) == step
+            for other in calls_to(facts.names, "transform")
         )
-        if again and any(tail(other) == "fit" for other in facts.names.calls):
+        if again and calls_to(facts.names, "fit"):
             yield finding(facts, "SK502", call, f"{step} is applied to train and test by hand.", Confidence.PATTERN)
             return
 
@@ -204,8 +205,8 @@ def _results(facts: Facts) -> Iterator[CodeFinding]:
 
 def _fitted_above(facts: Facts, node: ast.Attribute) -> bool:
     owner = written(node.value)
-    for call in facts.names.calls:
-        if tail(call) != "fit" or not isinstance(call.func, ast.Attribute):
+    for call in calls_to(facts.names, "fit"):
+        if not isinstance(call.func, ast.Attribute):
             continue
         if written(call.func.value) == owner and call.lineno <= node.lineno:
             return True
@@ -216,7 +217,11 @@ def _fitted_above(facts: Facts, node: ast.Attribute) -> bool:
 
 
 def _defaults(facts: Facts) -> Iterator[CodeFinding]:
-    bare = [call for call in facts.names.calls if _short(facts, call) in _MAIN and not call.args and not call.keywords]
+    bare = [
+        call
+        for call in calls_known(facts.names, _MAIN)
+        if _short(facts, call) in _MAIN and not call.args and not call.keywords
+    ]
     if bare and facts.role in {Role.TRAINING, Role.NOTEBOOK}:
         message = f"{len(bare)} estimators keep every default, such as {_short(facts, bare[0])}()."
         yield finding(facts, "SK505", bare[0], message, Confidence.PATTERN)
@@ -225,7 +230,7 @@ def _defaults(facts: Facts) -> Iterator[CodeFinding]:
 def _encoders(facts: Facts) -> Iterator[CodeFinding]:
     if not any(facts.names.called(call) in _EXPORTS for call in facts.names.calls):
         return
-    for call in facts.names.calls:
+    for call in calls_known(facts.names, ["OneHotEncoder"]):
         if facts.names.called(call) != "sklearn.preprocessing.OneHotEncoder" or has_open_arguments(call):
             continue
         if keyword(call, "handle_unknown") is not None or keyword(call, "categories") is not None or call.args:
@@ -261,13 +266,11 @@ def _twice(facts: Facts) -> Iterator[CodeFinding]:
 
 def _resampled_names(facts: Facts) -> set[str]:
     found = set()
-    for call in facts.names.calls:
+    for call in calls_to(facts.names, "fit_resample", "fit_sample"):
         up = facts.names.parent(call)
-        if (
-            tail(call) in {"fit_resample", "fit_sample"}
-            and isinstance(up, ast.Assign)
-            and isinstance(up.targets[0], ast.Tuple)
-        ) and _is_sampler(facts, _made(facts, getattr(call.func, "value", None))):
+        if (isinstance(up, ast.Assign) and isinstance(up.targets[0], ast.Tuple)) and _is_sampler(
+            facts, _made(facts, getattr(call.func, "value", None))
+        ):
             found |= {written(item) for item in up.targets[0].elts[:1]}
     return found
 
@@ -296,7 +299,7 @@ def _has_weights(call: ast.Call) -> bool:
 
 
 def _searches(facts: Facts) -> Iterator[CodeFinding]:
-    for call in facts.names.calls:
+    for call in calls_known(facts.names, _SEARCHES):
         if _short(facts, call) not in _SEARCHES or has_open_arguments(call):
             continue
         scoring = keyword(call, "scoring")

@@ -182,10 +182,10 @@ def _no_grad(facts: Facts, code: TorchCode, loop: ast.For) -> Fix | None:
 
 def _augmented(facts: Facts, code: TorchCode) -> Iterator[CodeFinding]:
     for assign in facts.names.nodes(ast.Assign):
+        if not isinstance(assign.value, ast.Call):
+            continue
         name = written(assign.targets[0])
         if not HELD_OUT.search(name.rpartition(".")[2]) or TRAIN.search(name) or "tta" in name.lower():
-            continue
-        if not isinstance(assign.value, ast.Call):
             continue
         transform = keyword(assign.value, "transform")
         made = _composed(facts, transform)
@@ -214,10 +214,10 @@ def _unshuffled(facts: Facts, code: TorchCode) -> Iterator[CodeFinding]:
     if "LSTM" in text or "GRU" in text or "IterableDataset" in text or "Sampler" in text or "distributed" in text:
         return
     for assign in facts.names.nodes(ast.Assign):
-        name = written(assign.targets[0])
         call = assign.value
         if facts.names.called(call) != "torch.utils.data.DataLoader" or not isinstance(call, ast.Call):
             continue
+        name = written(assign.targets[0])
         if not re.match(r"(?:self\.)?train\w*(?:loader|_dl|_iter)$", name) or "eval" in name:
             continue
         given = argument(call, 2, "shuffle")

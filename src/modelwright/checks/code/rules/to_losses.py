@@ -15,6 +15,7 @@ from modelwright.checks.code.asking import (
     tail,
     written,
 )
+from modelwright.checks.code.call_index import calls_to
 from modelwright.checks.code.examples import RuleWithTexts
 from modelwright.checks.code.facts import Facts, Rule, finding
 from modelwright.checks.code.nouns import CodeFinding, Confidence, Fix, RuleInfo
@@ -226,8 +227,8 @@ def _without_dim(facts: Facts) -> Iterator[CodeFinding]:
 
 
 def _keras(facts: Facts) -> Iterator[CodeFinding]:
-    for call in facts.names.calls:
-        if tail(call) != "compile" or not isinstance(call.func, ast.Attribute):
+    for call in calls_to(facts.names, "compile"):
+        if not isinstance(call.func, ast.Attribute):
             continue
         loss = _loss_name(facts, argument(call, 1, "loss"))
         last = _last_dense(facts, call)
@@ -259,9 +260,11 @@ def _last_dense(facts: Facts, compile_call: ast.Call) -> ast.Call | None:
     home = facts.names.scope(compile_call)
     last: ast.AST | None = None
     for call in facts.names.calls:
+        parent = facts.names.parent(call)
+        if not isinstance(parent, ast.Assign) and tail(call) != "add":
+            continue
         if facts.names.scope(call) is not home or call.lineno > compile_call.lineno:
             continue
-        parent = facts.names.parent(call)
         made = isinstance(parent, ast.Assign) and any(written(target) == model for target in parent.targets)
         if made:
             last = _last_of_model(facts, call)

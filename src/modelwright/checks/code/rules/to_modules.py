@@ -91,7 +91,9 @@ def _plain_lists(facts: Facts, code: TorchCode) -> Iterator[CodeFinding]:
             continue
         calls = facts.names.inside(node, ast.Call)
         for field, place in _list_fields(facts, code, node).items():
-            if any(tail(call) in _REGISTERS and field in {written(part) for part in ast.walk(call)} for call in calls):
+            if any(
+                tail(call) in _REGISTERS and any(written(part) == field for part in ast.walk(call)) for call in calls
+            ):
                 continue
             if any(tail(call) in {"setattr", "add_module", "register_module", "register_parameter"} for call in calls):
                 continue
@@ -208,7 +210,7 @@ def _replaced(facts: Facts, code: TorchCode) -> Iterator[CodeFinding]:
         for later in block[block.index(build) + 1 :]:
             if isinstance(later, ast.Assign) and written(later.targets[0]) == written(build.targets[0]):
                 break
-            if "parameters" in written(later) and isinstance(later, ast.Assign | ast.Expr):
+            if isinstance(later, ast.Assign | ast.Expr) and "parameters" in written(later):
                 break
             if isinstance(later, ast.For | ast.While):
                 break
