@@ -9,9 +9,11 @@ from modelwright.checks.code.flow import (
     data,
     functions,
     groups,
+    hub_sets,
     learners,
     local,
     nets,
+    polars_frames,
     reading,
     splits,
     trainers,
@@ -24,6 +26,18 @@ from modelwright.checks.code.library import function, role
 
 
 def call(m: Machine, node: ast.Call) -> Value:
+    frame = polars_frames.frame_of(m, node)
+    if frame is None:
+        return dispatch(m, _arguments(m, node))
+    m.frames.append(frame)
+    try:
+        made = _arguments(m, node)
+    finally:
+        m.frames.pop()
+    return method(m, made, frame, node.func.attr)  # type: ignore[attr-defined]
+
+
+def _arguments(m: Machine, node: ast.Call) -> Call:
     args: list[Value] = []
     for part in node.args:
         value = m.evaluate(part)
@@ -41,8 +55,7 @@ def call(m: Machine, node: ast.Call) -> Value:
             keywords.setdefault("**", Value("scalar", learned=value.learned, loops=value.loops))
         else:
             keywords["**"] = value
-    made = Call(node, args, keywords)
-    return dispatch(m, made)
+    return Call(node, args, keywords)
 
 
 def dispatch(m: Machine, c: Call) -> Value:
@@ -118,9 +131,7 @@ def _of_kind(m: Machine, c: Call, base: Value, name: str) -> Value:
     if base.kind in {"estimator", "module"}:
         c.args = [containers.as_rows(value) for value in c.args]
     if base.kind == "estimator":
-        if name in _TRAINERS and role(base.cls) == "trainer":
-            return _TRAINERS[name](m, c, base)
-        return learners.method(m, c, base, name)
+        return _of_estimator(m, c, base, name)
     if base.kind == "module":
         return nets.method(m, c, base, name)
     if base.kind in {"list", "dict", "tuple"} or (base.items is not None and not base.rows) or base.table is not None:
@@ -134,6 +145,14 @@ def _of_kind(m: Machine, c: Call, base: Value, name: str) -> Value:
     if base.kind == "bunch" and name == "load":
         return base
     return other_method(m, c, base, name)
+
+
+def _of_estimator(m: Machine, c: Call, base: Value, name: str) -> Value:
+    if name in _TRAINERS and role(base.cls) == "trainer":
+        return _TRAINERS[name](m, c, base)
+    if name in {"evaluate", "predict"} and role(base.cls) == "hf_trainer":
+        return hub_sets.judged(m, c, base, name)
+    return learners.method(m, c, base, name)
 
 
 _TRAINERS = {"fit": trainers.trainer_fits, "test": trainers.trainer_judges, "validate": trainers.trainer_judges}

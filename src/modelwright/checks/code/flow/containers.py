@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from modelwright.checks.code.flow import reading
+from modelwright.checks.code.flow import hub_sets, reading
 from modelwright.checks.code.flow.machine import Machine
 from modelwright.checks.code.flow.values import UNKNOWN, UNSET, Value
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 
 def method(m: Machine, c: Call, base: Value, name: str) -> Value:
+    kept = hub_sets.each(m, c, base, name)
+    if kept is not None:
+        return kept
     handler = METHODS.get(name)
     if handler is not None:
         found = handler(m, c, base)
@@ -67,6 +70,8 @@ def _extend(m: Machine, c: Call, base: Value) -> Value | None:
 
 def _append_in_loop(base: Value, value: Value) -> None:
     """What a loop appends is known by one of its kind."""
+    if "rowwise" in value.flags:
+        value = value.copy(flags=value.flags - {"rowwise"})
     base.element = value if base.element is None else base.element
     if not base.items:
         base.items = None

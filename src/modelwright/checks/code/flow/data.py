@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from modelwright.checks.code.flow import groups, judging, learners, nets, splits, stretches, subscripts
+from modelwright.checks.code.flow import groups, judging, learners, nets, polars_frames, splits, stretches, subscripts
 from modelwright.checks.code.flow.arguments import Call
 from modelwright.checks.code.flow.machine import Machine, names_in
 from modelwright.checks.code.flow.rows import cut
@@ -363,6 +363,10 @@ SPECIAL = {
     "concat": _append,
     "vstack": _append,
     "assign": _assign,
+    "with_columns": polars_frames.with_columns,
+    "select": polars_frames.select,
+    "alias": polars_frames.alias,
+    "filter": polars_frames.filtered,
     "pipe": _pipe,
     "repeat": _repeat,
     "rename": _rename,

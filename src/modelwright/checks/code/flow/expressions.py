@@ -18,9 +18,13 @@ def evaluate(m: Machine, node: ast.expr) -> Value:
         if m.budget < 0:
             raise ExhaustedError
         return UNKNOWN
-    handler = HANDLERS.get(type(node))
+    kind = type(node)
+    handler = HANDLERS.get(kind)
     if handler is None:
         return UNKNOWN
+    if kind is ast.Name or kind is ast.Constant:  # nothing is nested in them
+        value = m.seen[node] = handler(m, node)
+        return value
     m.nesting += 1
     try:
         value = handler(m, node)
@@ -225,7 +229,8 @@ def elements(m: Machine, over: Value, node: ast.AST) -> list[Value]:
     if over.kind in {"frame"} and (chosen or isinstance(node, ast.Name | ast.Subscript)):
         return [Value("scalar", flags=frozenset(["columnname"]))]
     if over.is_data and over.kind != "unknown":
-        return [over.copy(const=UNSET)]
+        cell = over.kind == "series"  # a figure of one cell's contents is no figure of rows
+        return [over.copy(const=UNSET, flags=over.flags | {"rowwise"}) if cell else over.copy(const=UNSET)]
     return [Value("unknown", learned=over.learned, loops=over.loops, rows=over.rows, flags=over.flags)]
 
 
@@ -281,9 +286,11 @@ def _slice(m: Machine, node: ast.Slice) -> Value:
 
 def chosen(m: Machine, node: ast.If, test: Value) -> None:
     """`if score > best:` reads a judgement to choose."""
-    figures = [value for part in ast.walk(node.test) if (value := m.seen.get(part)) is not None and value.preds]
     if not isinstance(node.test, ast.Compare | ast.BoolOp | ast.Name | ast.Call):
         return
+    if not any((value := m.seen.get(part)) is not None and value.preds for part in m.names.below(node.test)):
+        return
+    figures = [value for part in ast.walk(node.test) if (value := m.seen.get(part)) is not None and value.preds]
     for value in figures:
         if "figure" in value.flags:
             reading.read(m, value, "chosen", node)

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING
 
-from modelwright.checks.code.flow import builtin_calls, data, judging, learners, nets, reading, splits
+from modelwright.checks.code.flow import (
+    builtin_calls,
+    data,
+    hub_sets,
+    judging,
+    learners,
+    nets,
+    picture_sets,
+    polars_frames,
+    reading,
+    splits,
+)
 from modelwright.checks.code.flow.machine import Machine, hint_of
 from modelwright.checks.code.flow.rows import Rows, cut
 from modelwright.checks.code.flow.values import UNKNOWN, UNSET, Value, merge
@@ -51,6 +62,8 @@ def _keep(m: Machine, c: Call, name: str) -> Value:
         new.kind = "prediction" if new.preds else "array"
     if last in {"log", "log1p", "log10", "sqrt", "exp", "expm1"}:
         new.steps = _undo(new.steps, last)
+    if last in {"array", "asarray", "stack", "DataFrame", "Series"}:
+        new.flags -= {"rowwise"}
     if new.preds and last in {"argmax", "round", "where", "sign", "int"}:
         new.flags = (new.flags - {"proba"}) | {"hard"}
     if len(values) > 1 and last in {"hstack", "column_stack", "c_"}:
@@ -100,7 +113,7 @@ def _stack(m: Machine, c: Call, name: str) -> Value:
     if not values:
         return _keep(m, c, name)
     new = merge(values, const=UNSET, items=None)
-    new.params = {"stacked": Value("tuple", items=values)}
+    new.params, new.flags = {"stacked": Value("tuple", items=values)}, new.flags - {"rowwise"}
     if _twice(values):
         learned = m.learn(c.node, "augment", name, values[0].rows, detail=name)
         new.learned |= {learned}
@@ -286,16 +299,9 @@ def other(m: Machine, c: Call, name: str) -> Value:
         _plotted(m, c, last)
         return Value("scalar")
     if name.startswith(("torchvision.datasets", "torchtext.datasets")):
-        return _torch_set(m, c, name)
+        return picture_sets.torch_set(m, c, name)
     if name.startswith(("torchvision.models.", "timm.create_model", "segmentation_models_pytorch.", "torch.hub.load")):
         return m.new("module", name, c.node, params=dict(c.keywords))
-    if name in {"datasets.load_dataset"}:
-        base = m.fresh("tensor", c.node, how="load", name=name)
-        table = {
-            side: base.copy(rows=cut(base.rows, ("load", c.node), kind, "split"))
-            for side, kind in (("train", "train"), ("test", "test"), ("validation", "valid"))
-        }
-        return Value("dict", table=dict(table))
     if name.startswith(("torch.", "keras.losses", "keras.metrics", "tensorflow.")):
         return nets.function(m, c, name)
     if name.startswith(("numpy.", "scipy.", "pandas.")) and any(value.is_data for value in c.args):
@@ -305,18 +311,6 @@ def other(m: Machine, c: Call, name: str) -> Value:
     if last[:1].isupper() and name.startswith(("sklearn.", "imblearn.")):
         return m.new("estimator", name, c.node, params=dict(c.keywords))
     return m.unknown(c)
-
-
-def _torch_set(m: Machine, c: Call, name: str) -> Value:
-    """One root for a data set's name: `train=True` and `train=False` are its two parts."""
-    train = c.const("train", True)
-    split = c.const("split")
-    root = m._cache.get(("torchset", name))
-    base = m.fresh("tensor", c.node, how="load", name=name)
-    if root is None:
-        root = m._cache["torchset", name] = base.rows
-    side = {"test": "test", "val": "valid", "valid": "valid"}.get(str(split), "train" if train is not False else "test")
-    return base.copy(rows=cut(root, ("load", name), side, "split"))
 
 
 def _plotted(m: Machine, c: Call, last: str) -> None:
@@ -378,6 +372,10 @@ OPS: dict[str, Callable[[Machine, Call, str], Value]] = {
     "inplace": _inplace,
     "cv_train": judging.cross_validate,
     "early": _named,
+    "join": picture_sets.join_path,
+    "hub_load": hub_sets.load,
+    "hub_dict": hub_sets.collected,
+    "pl_col": polars_frames.col,
 }
 
 __all__ = ["apply", "other"]

@@ -53,7 +53,10 @@ def of_group(m: Machine, c: Call, base: Value, name: str) -> Value:
     if given is not None and given.table is not None:
         columns |= frozenset(str(key) for key in given.table if isinstance(key, str))
     if name in {"apply", "transform"} and given is not None and given.kind == "function" and _past_only(given.func):
-        return base.copy(kind="frame", flags=base.flags - {"group"}, const=UNSET)
+        out = m.invoke(type(c)(c.node, [plain(base)], {}), given)
+        ahead = out.flags & {"future", "centred", "backfilled"} if out.rows else frozenset()
+        kind = "series" if base.column else "frame"
+        return base.copy(kind=kind, flags=(base.flags - {"group"}) | ahead, const=UNSET)
     learned = m.learn(
         c.node, "group", name, base.rows, columns=columns, detail=",".join(sorted(base.origin)), of_target=base.target
     )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modelwright.checks.code.flow import judging, subscripts
+from modelwright.checks.code.flow import hub_sets, judging, subscripts
 from modelwright.checks.code.flow.machine import Machine, hint_of
 from modelwright.checks.code.flow.rows import cut
 from modelwright.checks.code.flow.values import NO_LEARN, UNKNOWN, UNSET, Fit, Learn, Learned, Predict, Use, Value
 from modelwright.checks.code.library import role
-from modelwright.checks.code.library.learners import LEARNING, SPLITTERS, SUPERVISED
+from modelwright.checks.code.library.learners import CLASSIFIERS, LEARNING, SPLITTERS, SUPERVISED
 
 if TYPE_CHECKING:
     from modelwright.checks.code.flow.arguments import Call
@@ -44,6 +44,8 @@ _BOTH = frozenset(["fit_transform", "fit_predict"])
 _STOPPERS = frozenset(
     ["EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau", "early_stopping", "EarlyStoppingCallback"]
 )
+_OF_NETS = frozenset(["parameters", "named_parameters", "zero_grad", "state_dict"])
+_ROUNDS = ("early_stopping_rounds", "early_stopping_round", "od_wait", "n_iter_no_change_on_eval")
 
 
 def construct(m: Machine, c: Call, name: str, made: str) -> Value:
@@ -77,8 +79,10 @@ def construct(m: Machine, c: Call, name: str, made: str) -> Value:
     given = c.get(0, "sentences", "documents", "corpus")
     if made == "text" and name.startswith("gensim.") and given is not None and given.is_data:
         fit(m, type(c)(c.node, [given], {}), new, "fit")
+    if made == "sm_model":  # `OLS(y, X).fit()`: rows come with the object, and the target first
+        new.attrs = {name: value for name, value in (("y", c.get(0, "endog")), ("X", c.get(1, "exog"))) if value}
     if made in {"hf_trainer"}:
-        new.attrs = dict(c.keywords)
+        new.attrs = hub_sets.trainer(c)
     return new
 
 
@@ -142,9 +146,7 @@ def method(m: Machine, c: Call, est: Value, name: str) -> Value:
         if kind_of(est) == "cluster" and name == "predict":
             return use(m, c, est, "transform")
         return ask(m, c, est, name)
-    if name in {"score", "evaluate"}:
-        return judging.score(m, c, est, name)
-    return _other(m, c, est, name)
+    return judging.score(m, c, est, name) if name in {"score", "evaluate"} else _other(m, c, est, name)
 
 
 def _other(m: Machine, c: Call, est: Value, name: str) -> Value:
@@ -166,12 +168,15 @@ def _other(m: Machine, c: Call, est: Value, name: str) -> Value:
         x = (est.attrs or {}).get("train_dataset", UNKNOWN)
         made = type(c)(c.node, [x], {})
         fitted = fit(m, made, est, name)
-        fitted.watched = (est.attrs or {}).get("eval_dataset")
+        fitted.watched, fitted.stops = (est.attrs or {}).get("eval_dataset"), hub_sets.keeps_best(est)
         return UNKNOWN
     return Value("unknown")
 
 
 def fit(m: Machine, c: Call, est: Value, name: str) -> Fit:
+    if role(est.cls) == "sm_model":
+        held = est.attrs or {}
+        c = type(c)(c.node, [value for value in (held.get("X"), held.get("y")) if value is not None], {})
     x = c.get(0, "X", "x", "train_data", "data", "texts", "raw_documents") or UNKNOWN
     if x.items is not None and not x.rows:
         x = next((item for item in x.items if item.is_data), x)
@@ -213,9 +218,11 @@ def watch(found: Fit, c: Call, est: Value) -> None:
         found.nodes = tuple(
             part.value for part in c.node.keywords if part.arg in {"validation_data", "eval_set", "evals", "valid_sets"}
         )
-    rounds = c.keywords.get("early_stopping_rounds") or (est.params or {}).get("early_stopping_rounds")
-    if rounds is not None and rounds.const is not None:
-        found.stops = True
+    said = {**(est.params or {}), **c.keywords}
+    found.stops = any(name in said and said[name].const is not None for name in _ROUNDS)
+    if est.cls.startswith("catboost.") and given is not None:  # keeps the best iteration unless told otherwise
+        best = said.get("use_best_model")
+        found.stops = best is None or best.const is not False
     watch_by(found, c.keywords.get("callbacks"))
     watch_by(found, (est.params or {}).get("callbacks"))
 
@@ -349,25 +356,7 @@ def is_soft(est: Value) -> bool:
         return True
     if role(est.cls) in {"pipeline", "search", "meta"} and est.members:
         return is_soft(est.members[-1] if role(est.cls) == "pipeline" else est.members[0])
-    return not (
-        "Classifier" in last
-        or last
-        in {
-            "SVC",
-            "LinearSVC",
-            "NuSVC",
-            "LogisticRegression",
-            "LogisticRegressionCV",
-            "GaussianNB",
-            "MultinomialNB",
-            "BernoulliNB",
-            "ComplementNB",
-            "LinearDiscriminantAnalysis",
-            "QuadraticDiscriminantAnalysis",
-            "Perceptron",
-            "NearestCentroid",
-        }
-    )
+    return not ("Classifier" in last or last in CLASSIFIERS)
 
 
 def train(m: Machine, c: Call, name: str) -> Value:
@@ -376,6 +365,7 @@ def train(m: Machine, c: Call, name: str) -> Value:
     est = m.new("estimator", name.partition(".")[0] + ".Booster", c.node, params=dict(c.keywords))
     for value in c.args[:1]:
         est.loops |= value.loops
+        est.params = {**{str(key): item for key, item in (value.table or {}).items()}, **(est.params or {})}
     made = type(c)(c.node, [x], c.keywords)
     if "evals" not in c.keywords and "valid_sets" not in c.keywords and len(c.args) > 3:
         made.keywords = {**c.keywords, "evals": c.args[3]}
@@ -385,7 +375,7 @@ def train(m: Machine, c: Call, name: str) -> Value:
 
 def guess(m: Machine, c: Call, base: Value, name: str) -> Value | None:
     """Something not known that is fitted or asked like an estimator is one, of a class not known."""
-    if name in {"parameters", "named_parameters", "zero_grad"} and base.kind == "unknown":
+    if base.kind == "unknown" and (name in _OF_NETS or (name == "eval" and not c.args)):
         base.become(m.new("module", "", base.node or c.node, attrs=base.attrs, loops=base.loops))
         return UNKNOWN
     if name in _FITTING | _BOTH | {"fit_resample"} and c.args and c.args[0].is_data:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from modelwright.checks.code.flow.rows import NOTHING, Root, Rows, whole
@@ -75,6 +76,7 @@ class Machine:
         self.loops: tuple[ast.AST, ...] = ()
         self.stack: tuple[ast.AST, ...] = ()  # call sites, outermost first
         self.bodies: list[ast.AST] = []  # functions being followed
+        self.frames: list[Value] = []  # frames whose columns `pl.col` names, innermost last
         self.visits: dict[ast.AST, int] = {}
         self.called: set[ast.AST] = set()
         self.targets: set[tuple[Root, str]] = set()
@@ -90,6 +92,7 @@ class Machine:
         self.scope, self.loops, self.stack, self.nesting = self.module, (), (), 0
         self.module.returned = False
         self.bodies.clear()
+        self.frames.clear()
 
     # -- making values ----------------------------------------------------------------------------------------------
 
@@ -144,6 +147,7 @@ class Machine:
         return role(value.cls) if value.cls else ""
 
 
+@lru_cache(maxsize=8192)
 def hint_of(name: str) -> str:
     """What a name says of its rows: train, test, valid, or nothing."""
     parts = _words(name)
@@ -168,6 +172,7 @@ def _words(name: str) -> set[str]:
     return {word.lower().rstrip("0123456789") for word in out if word}
 
 
+@lru_cache(maxsize=8192)
 def is_target_name(name: str) -> bool:
     low = name.lower()
     return (

@@ -48,6 +48,7 @@ def split_parts(m: Machine, c: Call, values: list[Value], how: str) -> list[Valu
     split = Split(c.node, how, key, tuple(values), m.tick(), seeded=seed is not None, shuffle=shuffle, loops=m.loops)
     split.stratified = "stratify" in c.keywords and c.const("stratify") is not None
     split.parts = tuple(parts)
+    split.knobs = seed.loops if seed is not None else frozenset()
     split.params = {"cls": c.name}
     m.splits.append(split)
     return parts

@@ -72,6 +72,8 @@ def _part_of(m: Machine, value: Value, part: ast.AST) -> Value:
     if value.kind in {"loader", "tensor", "frame", "array", "prediction"} and value.rows:
         return value.copy(const=UNSET, items=None)
     name = part.id if isinstance(part, ast.Name) else ""
+    if value.kind == "unknown" and any(piece.root.hint for piece in value.rows) and not hint_of(name):
+        return value.copy(const=UNSET, items=None, target=is_target_name(name))  # `for x, y in test_loader`
     return Value(
         "unknown", learned=value.learned, loops=value.loops, rows=whole(Root("unknown", name, part, hint_of(name)))
     )

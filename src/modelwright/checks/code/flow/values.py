@@ -62,14 +62,15 @@ class Value:
     serial: int = 0
 
     def __init__(self, kind: str = "unknown", **more: Any) -> None:
-        self.kind = kind
         if more:
-            self.__dict__.update(more)
+            more["kind"] = kind
+            self.__dict__ = more
+        else:
+            self.kind = kind
 
     def copy(self, **more: Any) -> Value:
         new = Value.__new__(Value)
-        new.__dict__.update(self.__dict__)
-        new.__dict__.update(more)
+        new.__dict__ = {**self.__dict__, **more} if more else self.__dict__.copy()
         return new
 
     def become(self, other: Value) -> None:
@@ -137,12 +138,16 @@ def merge(values: Iterable[Value], **more: Any) -> Value:
             continue
         if value.rows and leader.rows and value.rows != leader.rows and more.get("union", True):
             new.rows = new.rows | value.rows
-        new.learned |= value.learned
+        if value.learned:
+            new.learned |= value.learned
         if value.cols:
             new.cols = {**value.cols, **(new.cols or {})}
-        new.flags |= value.flags
-        new.origin |= value.origin
-        new.loops |= value.loops
+        if value.flags:
+            new.flags |= value.flags
+        if value.origin:
+            new.origin |= value.origin
+        if value.loops:
+            new.loops |= value.loops
         if value.preds:
             new.preds = tuple(dict.fromkeys((*new.preds, *value.preds)))
     more.pop("union", None)
@@ -252,6 +257,7 @@ class Split:
     parts: tuple[Value, ...] = ()
     params: dict[str, Any] = field(default_factory=dict)
     loops: Loops = ()
+    knobs: frozenset[ast.AST] = frozenset()  # loops whose variable is the seed
 
 
 @dataclass(eq=False, slots=True)

@@ -18,7 +18,7 @@ FUNCTIONS: dict[str, str] = {
         "numpy",
         """keep: array asarray ascontiguousarray copy log log1p log2 log10 exp expm1 sqrt square abs absolute sign power
              clip round around floor ceil nan_to_num where isnan isinf isfinite reshape ravel squeeze expand_dims
-             transpose hstack column_stack c_ float32 float64 int32 int64 array_split sin cos tanh multiply add
+             transpose hstack column_stack c_ stack float32 float64 int32 int64 array_split sin cos tanh multiply add
              subtract divide matmul dot digitize searchsorted swapaxes moveaxis pad tile_cols delete insert
              fliplr flipud rot90 logical_not logical_and logical_or maximum minimum select vectorize ma.masked
              argmax argmin argsort
@@ -50,8 +50,9 @@ FUNCTIONS: dict[str, str] = {
     ),
     **table(
         "polars",
-        """keep: DataFrame Series
+        """keep: DataFrame Series from_pandas from_numpy lit when
            stack: concat
+           pl_col: col all
            read: read_csv scan_csv read_parquet scan_parquet read_excel read_json""",
     ),
     **table(
@@ -141,6 +142,10 @@ FUNCTIONS: dict[str, str] = {
         "keep: list tuple abs round float int str sorted reversed iter dict set\n"
         "plain: len print type isinstance range sum hasattr getattr id repr format open input bool",
     ),
+    **table("statsmodels.api", "keep: add_constant"),
+    **table("statsmodels.tools.tools", "keep: add_constant"),
+    **table("os.path", "join: join"),
+    **table("datasets", "hub_load: load_dataset\nhub_dict: DatasetDict"),
     **table("joblib", "plain: dump\nload_model: load"),
     **table("pickle", "plain: dump dumps\nload_model: load loads"),
     "yellowbrick.classifier.ROCAUC": "meta",

@@ -129,7 +129,9 @@ LEARNERS: dict[str, str] = {
     **table("rgf.sklearn", "model: RGFClassifier RGFRegressor"),
     **table("pygam", "model: LogisticGAM LinearGAM"),
     **table("ngboost", "model: NGBClassifier NGBRegressor"),
-    **table("statsmodels.api", "sm_model: OLS Logit GLM WLS"),
+    **table("statsmodels.api", "sm_model: OLS Logit GLM WLS GLS Probit Poisson MNLogit RLM"),
+    **table("statsmodels.regression.linear_model", "sm_model: OLS WLS GLS"),
+    **table("statsmodels.discrete.discrete_model", "sm_model: Logit Probit Poisson MNLogit"),
 }
 
 #: steps that learn from rows; what their fit is called in a finding
@@ -157,3 +159,11 @@ MODELS = frozenset(["model", "meta", "dummy", "search", "pipeline", "net", "pret
 SPLITTERS = frozenset(["splitter", "group_splitter", "time_splitter"])
 #: models whose `fit` goes on from where it was
 CONTINUING = frozenset(["net", "pretrained"])
+#: models of classes whose name does not say so
+CLASSIFIERS = frozenset(
+    table(
+        "",
+        "labels: SVC LinearSVC NuSVC LogisticRegression LogisticRegressionCV GaussianNB MultinomialNB BernoulliNB\n"
+        "ComplementNB LinearDiscriminantAnalysis QuadraticDiscriminantAnalysis Perceptron NearestCentroid",
+    )
+)

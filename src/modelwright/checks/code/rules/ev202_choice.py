@@ -51,7 +51,10 @@ def _run(facts: Facts) -> Iterator[CodeFinding]:
 
 def _tested(facts: Facts, judge: Judge) -> bool:
     """Is it judged on held-out rows that are not a validation part of a later test?"""
-    if not judge.preds or judge.fit is None or not judge.rows or not algebra.apart(judge.fit.rows, judge.rows):
+    if not judge.preds or judge.fit is None or not judge.rows:
+        return False
+    parted = algebra.apart(judge.fit.rows, judge.rows)
+    if not parted and (judge.fit.rows == judge.rows or not algebra.is_test(judge.rows)):
         return False
     return not _is_validation(facts, judge.rows)
 
@@ -73,7 +76,12 @@ def _in_loop(facts: Facts, judge: Judge) -> CodeFinding | None:
     if fit is None or not judge.loops:
         return None
     loops = [loop for loop in judge.loops if loop in fit.knobs or loop in _knobs_of_rows(fit)]
-    if not loops or any(_made_in(facts, judge, loop) for loop in loops) or _over_models(loops[0]):
+    if not loops:
+        return _seed_hunt(facts, judge)
+    if any(_made_in(facts, judge, loop) for loop in loops):
+        return None
+    models = _over_models(loops[0])
+    if models and "chosen" not in judge.read:
         return None
     read = judge.read & {"chosen", "kept", "plotted"}
     if not read:
@@ -86,9 +94,26 @@ def _in_loop(facts: Facts, judge: Judge) -> CodeFinding | None:
     steps = [step(facts, "settings tried here", _head(loops[0])), step(facts, "judged on test rows here", judge.node)]
     if judge.read_at is not None and hasattr(judge.read_at, "lineno"):
         steps.append(step(facts, "read here", _head(judge.read_at)))
-    return finding(
-        facts, "EV202", judge.node, message, Confidence.PROVED if proved else Confidence.LIKELY, steps=tuple(steps)
-    )
+    sure = Confidence.PROVED if proved else Confidence.LIKELY
+    severity = Severity.MEDIUM if models else None
+    return finding(facts, "EV202", judge.node, message, sure, severity=severity, steps=tuple(steps))
+
+
+def _seed_hunt(facts: Facts, judge: Judge) -> CodeFinding | None:
+    """A loop splits anew by its own variable, and the best of the scores is what is told."""
+    if "chosen" not in judge.read:
+        return None
+    keys = {piece.key for piece in algebra.cuts(judge.rows)}
+    for split in facts.flow.splits:
+        anew = split.knobs if split.seeded else frozenset(split.loops)
+        loops = [loop for loop in split.loops if loop in judge.loops and loop in anew]
+        if split.key in keys and loops:
+            message = f"Splits are tried until the score is best ({short(judge.node)})."
+            steps = [step(facts, "split anew here", split.node), step(facts, "judged on test rows here", judge.node)]
+            if judge.read_at is not None and hasattr(judge.read_at, "lineno"):
+                steps.append(step(facts, "the best is taken here", _head(judge.read_at)))
+            return finding(facts, "EV202", judge.node, message, Confidence.PROVED, steps=tuple(steps))
+    return None
 
 
 def _head(node: ast.AST) -> ast.AST:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from modelwright.checks.code.facts import Facts, Rule, RuleFile, finding
 from modelwright.checks.code.flow import rows as algebra
-from modelwright.checks.code.flow.values import Fit, Judge
+from modelwright.checks.code.flow.values import Fit, Judge, Value
 from modelwright.checks.code.nouns import CodeFinding, Confidence, RuleInfo
 from modelwright.checks.code.proofs import short, sinks, step
 from modelwright.checks.code.rules._ev203_watching_examples import EXAMPLES
@@ -71,13 +71,32 @@ def _reported(facts: Facts, fit: Fit) -> Iterator[CodeFinding]:
             steps = (step(facts, "watched here", fit.node), step(facts, "judged here", sink.node))
             yield finding(facts, "EV203", fit.node, message, Confidence.PROVED, steps=steps)
             return
+    if _is_named_test(fit.watched) and not any(sink.fit is fit for sink in sinks(facts.flow)):
+        message = f"Early stopping watches the test rows, and its log is all that judges ({short(fit.node)})."
+        only = (step(facts, "watched here", fit.node),)
+        yield finding(facts, "EV203", fit.node, message, Confidence.LIKELY, severity=Severity.LOW, steps=only)
+
+
+def _is_named_test(x: Value) -> bool:
+    """Are these rows set aside as the test, and not for choosing?"""
+    sides = {piece.side for piece in algebra.cuts(x.rows) if isinstance(piece.side, str)}
+    hints = {part.root.hint for part in x.rows}
+    return algebra.is_test(x.rows) and "valid" not in sides | hints and "train" not in sides
 
 
 def _by_hand(facts: Facts, told: set[ast.AST]) -> Iterator[CodeFinding]:
     """A hand-written loop that keeps the weights of the epoch that looks best on the test rows."""
     for judge in facts.flow.judges:
         fit = judge.fit
-        if fit is None or fit.how != "backward" or judge.node in told or "chosen" not in judge.read or not judge.loops:
+        if judge.node in told or "chosen" not in judge.read:
+            continue
+        if fit is None and judge.est is not None and judge.est.kind == "module":  # trained by whoever calls
+            named = algebra.is_test(judge.rows) and not any(part.root.hint == "valid" for part in judge.rows)
+            if named and not _has_other(facts, judge) and _keeps_weights(judge.read_at):
+                told.add(judge.node)
+                yield _kept_by_test(facts, judge)
+            continue
+        if fit is None or fit.how != "backward" or not judge.loops:
             continue
         if not algebra.apart(fit.rows, judge.rows) or _has_other(facts, judge):
             continue
@@ -86,20 +105,25 @@ def _by_hand(facts: Facts, told: set[ast.AST]) -> Iterator[CodeFinding]:
         if not _keeps_weights(judge.read_at):
             continue
         told.add(judge.node)
-        message = f"The epoch is chosen by the test rows ({short(judge.node)})."
-        steps = [step(facts, "trained here", fit.node), step(facts, "judged on test rows here", judge.node)]
-        if judge.read_at is not None:
-            steps.append(step(facts, "chosen here", getattr(judge.read_at, "test", judge.read_at)))
-        yield finding(facts, "EV203", judge.node, message, Confidence.LIKELY, steps=tuple(steps))
+        yield _kept_by_test(facts, judge)
+
+
+def _kept_by_test(facts: Facts, judge: Judge) -> CodeFinding:
+    message = f"The epoch is chosen by the test rows ({short(judge.node)})."
+    steps = [step(facts, "judged on test rows here", judge.node)]
+    if judge.fit is not None:
+        steps.insert(0, step(facts, "trained here", judge.fit.node))
+    if judge.read_at is not None:
+        steps.append(step(facts, "chosen here", getattr(judge.read_at, "test", judge.read_at)))
+    return finding(facts, "EV203", judge.node, message, Confidence.LIKELY, steps=tuple(steps))
 
 
 def _has_other(facts: Facts, judge: Judge) -> bool:
     """Are yet other rows judged at the end?"""
     return any(
         sink.rows
-        and judge.fit is not None
         and algebra.apart(sink.rows, judge.rows)
-        and algebra.apart(sink.rows, judge.fit.rows)
+        and (judge.fit is None or algebra.apart(sink.rows, judge.fit.rows))
         for sink in sinks(facts.flow)
     )
 

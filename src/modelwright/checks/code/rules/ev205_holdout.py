@@ -9,6 +9,7 @@ from modelwright.checks.code.facts import Facts, Rule, RuleFile, finding
 from modelwright.checks.code.flow import Flow
 from modelwright.checks.code.flow import rows as algebra
 from modelwright.checks.code.flow.learners import kind_of
+from modelwright.checks.code.flow.rows import Rows
 from modelwright.checks.code.nouns import CodeFinding, Confidence, Role, RuleInfo
 from modelwright.checks.code.proofs import Sink, held_out, short, sinks, step
 from modelwright.checks.code.rules._ev205_holdout_examples import EXAMPLES
@@ -41,11 +42,20 @@ def _run(facts: Facts) -> Iterator[CodeFinding]:
         if judge.how not in {"cv", "search"} or not judge.rows:
             continue
         cuts = algebra.cuts(judge.rows)
-        if any(piece.how == "split" and piece.side == "test" for piece in cuts) and _trained(facts, judge.rows):
+        aside = any(piece.how == "split" and piece.side == "test" for piece in cuts) and _trained(facts, judge.rows)
+        if aside or _judges_another(facts, judge.rows):
             message = f"The test part is cross-validated ({short(judge.node)})."
             yield finding(
                 facts, "EV207", judge.node, message, Confidence.PROVED, steps=(step(facts, "folded here", judge.node),)
             )
+
+
+def _judges_another(facts: Facts, rows: Rows) -> bool:
+    """Are these very rows, the later end of an order, what a model of the earlier ones is judged on?"""
+    if not any(piece.how == "slice" for piece in algebra.cuts(rows)):
+        return False
+    found = (sink for sink in sinks(facts.flow) if sink.judge is not None and sink.rows == rows)
+    return any(held_out(facts.flow, sink) for sink in found)
 
 
 def _not_judged(facts: Facts) -> Iterator[CodeFinding]:

@@ -43,6 +43,13 @@ def _run(facts: Facts) -> Iterator[CodeFinding]:
         if y.column and _is_in(fit.x, y.column) and ("LK107", y.column) not in told:
             told.add(("LK107", y.column))
             yield _found(facts, fit, "LK107", f"The features still hold the target '{y.column}'.")
+        parts = _parts(facts, fit.x, y)
+        if parts and ("LK108", y.column) not in told:
+            told.add(("LK108", y.column))
+            said = ", ".join(f"'{name}'" for name in parts)
+            yield _found(
+                facts, fit, "LK108", f"The target is computed from {said}, which the features hold.", sure=False
+            )
         source = y.column or next(iter(y.origin))
         name = _derived(facts, fit.x, y, source)
         if name and ("LK108", name) not in told:
@@ -63,6 +70,20 @@ def _is_in(x: Value, name: str) -> bool:
     return name in x.only if x.only is not None else True
 
 
+def _parts(facts: Facts, x: Value, y: Value) -> list[str]:
+    """The columns that the target was computed from, where the features surely hold all of them."""
+    roots = frozenset(part.root for part in x.rows)
+    origin = facts.flow.machine._cache.get(("origin", roots, y.column)) if y.column else y.origin
+    if not origin or y.column in origin or any(root.kind not in {"read", "load"} for root in roots):
+        return []
+    if y.flags & {"future", "lag", "group", "window"} or y.learned - x.learned:
+        return []
+    if x.kind == "array" or not all(_is_in(x, name) for name in origin):
+        return []
+    marks = [(x.colflags or {}).get(name, frozenset()) for name in origin]
+    return [] if any(mark & {"lag", "window", "group"} for mark in marks) else sorted(origin)
+
+
 def _derived(facts: Facts, x: Value, y: Value, source: str) -> str:
     """A column of the features whose value was computed from the target's column."""
     origins = facts.flow.machine._cache
@@ -81,7 +102,7 @@ def _derived(facts: Facts, x: Value, y: Value, source: str) -> str:
     return ""
 
 
-def _found(facts: Facts, fit: Fit, code: str, message: str) -> CodeFinding:
+def _found(facts: Facts, fit: Fit, code: str, message: str, *, sure: bool = True) -> CodeFinding:
     steps = [step(facts, "trained here", fit.node)]
     sink = next((sink for sink in sinks(facts.flow) if sink.fit is fit), None)
     if sink is not None:
@@ -91,7 +112,8 @@ def _found(facts: Facts, fit: Fit, code: str, message: str) -> CodeFinding:
         if fit.y is not None and fit.y.node is not None and hasattr(fit.y.node, "lineno")
         else []
     )
-    return finding(facts, code, fit.node, f"{message} ({short(fit.node)})", Confidence.PROVED, steps=tuple(steps))
+    known = Confidence.PROVED if sure else Confidence.LIKELY
+    return finding(facts, code, fit.node, f"{message} ({short(fit.node)})", known, steps=tuple(steps))
 
 
 PLUGIN: Rule = RuleFile(infos=INFOS, examples=EXAMPLES, run=_run)

@@ -204,7 +204,8 @@ _ENTITIES = (
 def _entities(facts: Facts) -> Iterator[CodeFinding]:
     """Rows made by groups of an entity (its figures or windows), then split without regard to it."""
     keys = _keys(facts)
-    if not keys:
+    counted = [] if keys else _counted(facts)
+    if not keys and not counted:
         return
     for fit in facts.flow.fits:
         if fit.how == "step":
@@ -212,14 +213,15 @@ def _entities(facts: Facts) -> Iterator[CodeFinding]:
         for sink in sinks(facts.flow):
             if sink.fit is not fit or not held_out(facts.flow, sink):
                 continue
-            name = _entity(facts, keys, sink.x)
+            name = _entity(facts, keys, sink.x) or _entity_of(facts, counted, sink.x)
             split = next(
                 (one for one in facts.flow.splits if one.key in {piece.key for piece in algebra.cuts(sink.rows)}), None
             )
             if name and split is not None and split.how in {"train_test_split", "fold"} and "Group" not in split.cls:
                 steps = (step(facts, "split here", split.node), step(facts, "judged here", sink.node))
                 message = f"Rows of one '{name}' can stand on both sides of {short(split.node)}."
-                yield finding(facts, "LK111", split.node, message, Confidence.LIKELY, steps=steps)
+                severity = None if keys else Severity.LOW
+                yield finding(facts, "LK111", split.node, message, Confidence.LIKELY, severity=severity, steps=steps)
                 return
 
 
@@ -230,6 +232,29 @@ def _entity(facts: Facts, keys: list[tuple[ast.Call, str]], x: Value) -> str:
         base = facts.flow.value(call.func.value) if isinstance(call.func, ast.Attribute) else None
         if base is not None and algebra.roots(base.rows) & roots:
             return key
+    return ""
+
+
+def _counted(facts: Facts) -> list[tuple[ast.expr, str]]:
+    """Columns of an entity whose different values the file counts: `df["patient_id"].nunique()`."""
+    found = []
+    for call in facts.names.calls:
+        func = call.func
+        name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
+        if name not in {"nunique", "unique", "n_unique"} or not isinstance(func, ast.Attribute | ast.Name):
+            continue
+        for node in [*call.args, *([func.value] if isinstance(func, ast.Attribute) else [])]:
+            value = facts.flow.value(node)
+            if value is not None and value.rows and any(word in value.column.lower() for word in _ENTITIES):
+                found.append((node, value.column))
+    return found
+
+
+def _entity_of(facts: Facts, counted: list[tuple[ast.expr, str]], x: Value) -> str:
+    for node, name in counted:
+        value = facts.flow.value(node)
+        if value is not None and algebra.roots(value.rows) & algebra.roots(x.rows):
+            return name
     return ""
 
 
