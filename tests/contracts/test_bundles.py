@@ -249,6 +249,29 @@ def test_the_probe_reads_the_very_bundle_it_was_asked_about(copy: Path) -> None:
     assert caught.value.code == "bundle.digest"
 
 
+def test_a_waiting_probe_loads_one_bundle_after_the_other_and_names_the_refused(whole: Path, copy: Path) -> None:
+    digest = bundle.load(whole, probe=False).digest
+    with sandbox.WaitingProbe() as probe:
+        probe.ask(whole, digest)
+        probe.ask(copy, digest)
+        probe.conclude()
+    (copy / "card.md").write_bytes(b"another card")
+    with sandbox.WaitingProbe() as probe:
+        probe.ask(whole, digest)
+        probe.ask(copy, digest)
+        with pytest.raises(ModelError, match=r"card\.md"):
+            probe.conclude()
+
+
+def test_a_waiting_probe_that_dies_is_no_approval(copy: Path) -> None:
+    with sandbox.WaitingProbe() as probe:
+        probe._child.kill()
+        probe.ask(copy, bundle.load(copy, probe=False).digest)
+        with pytest.raises(ModelError, match="was killed") as caught:
+            probe.conclude()
+    assert caught.value.code == "bundle.probe"
+
+
 def test_the_bill_of_materials_is_valid_cyclonedx(whole: Path) -> None:
     validation = pytest.importorskip("cyclonedx.validation.json")
     schema = pytest.importorskip("cyclonedx.schema")

@@ -220,7 +220,10 @@ def _hinted(search: _Search, out: set[str]) -> list[Suspect]:
     if not chosen:
         return []
     floor = 2.0 / found.y.size
-    with_all, without = max(found.without(*out), floor), found.without(*group)
+    with_all = max(found.without(*out), floor)
+    if not _can_fall(with_all, GAP_HINTED):
+        return []
+    without = found.without(*group)
     if without < GAP_HINTED * with_all or without - with_all < LEAST_GAP:
         return []
     suspects = []
@@ -248,13 +251,14 @@ def _hinted(search: _Search, out: set[str]) -> list[Suspect]:
 def _asked(search: _Search, out: set[str]) -> list[Suspect]:
     """No telling name and no telling form, yet everything rests on it: a question, not an accusation."""
     found, suspects = search.found, []
-    floor = 2.0 / found.y.size
+    full = max(found.without(*out), 2.0 / found.y.size)
+    if not _can_fall(full, GAP_ASKED):
+        return []
     for column in list(search.views)[:6]:
         seen = search.views[column]
-        if column in out or (found.n_classes == 0 and seen.error >= 0.5 * found.persistence):
+        if column in out or 2.0 * seen.error > 1.0 or (found.n_classes == 0 and seen.error >= 0.5 * found.persistence):
             continue
         without = found.without(*out, column)
-        full = max(found.without(*out), floor)
         if without < GAP_ASKED * full or without - full < LEAST_GAP or without < 2.0 * seen.error:
             continue
         suspects.append(
@@ -271,6 +275,11 @@ def _asked(search: _Search, out: set[str]) -> list[Suspect]:
             )
         )
     return suspects
+
+
+def _can_fall(error: float, times: float) -> bool:
+    """Whether an error, which `Strengths.without` keeps at 1 at most, could grow so far; else no forest is fit."""
+    return times * error <= 1.0 and 1.0 - error >= LEAST_GAP
 
 
 __all__ = ["MAX_UNEXPLAINED", "Suspect", "find"]

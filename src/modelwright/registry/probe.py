@@ -10,18 +10,35 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 
 def main(arguments: list[str]) -> int:
-    """Arguments: folder, manifest digest, memory in bytes, processor seconds, allowed hooks. Prints one JSON object."""
-    folder, digest, memory_bytes, cpu_s, *hooks = arguments
-    _limit(int(memory_bytes), int(cpu_s))
+    """Arguments: folder, manifest digest, memory in bytes, processor seconds, allowed hooks. Prints one JSON object.
+
+    Without any, what loading needs is imported, and each line of standard input is a JSON list of such arguments, with
+    one line for an answer; the limits are those of the first.
+    """
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # libraries that print must not garble the answer
-    answer.write(json.dumps(_try(Path(folder), digest, hooks)))
-    answer.flush()
+    if arguments:
+        _answer(answer, arguments, limited=False)
+        return 0
+    import polars  # noqa: F401 - with the next line what takes a second, before there is anything to load
+
+    from modelwright.registry import bundle  # noqa: F401
+
+    for number, line in enumerate(sys.stdin):
+        _answer(answer, json.loads(line), limited=number > 0)
     return 0
+
+
+def _answer(answer: TextIO, arguments: list[str], *, limited: bool) -> None:
+    folder, digest, memory_bytes, cpu_s, *hooks = arguments
+    if not limited:
+        _limit(int(memory_bytes), int(cpu_s))
+    answer.write(json.dumps(_try(Path(folder), digest, hooks)) + "\n")
+    answer.flush()
 
 
 def _try(folder: Path, digest: str, hooks: list[str]) -> dict[str, Any]:

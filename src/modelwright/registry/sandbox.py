@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -9,6 +10,8 @@ import subprocess
 import sys
 from collections.abc import Collection
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from modelwright.core.errors import ModelError
 from modelwright.registry.manifest import refused
@@ -31,25 +34,88 @@ def probe(
     hooks: Collection[str] = (),
 ) -> None:
     """Load the bundle in a child with limits. Raises ModelError (`bundle.probe` or the child's own reason)."""
-    memory_bytes = BASE_MEMORY_BYTES + 8 * size_bytes
-    command = [sys.executable, "-I", "-m", "modelwright.registry.probe", str(folder.absolute()), digest]
-    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1", "LC_ALL": "C.UTF-8"}
+    arguments = [str(folder.absolute()), digest, str(_memory(size_bytes)), str(cpu_s), *sorted(hooks)]
+    command, environment, home = _how(hooks)
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter and module, no shell
-            [*command, str(memory_bytes), str(cpu_s), *sorted(hooks)],
+            [*command, *arguments],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=timeout_s,
             env=environment,
-            cwd=hooks_home() if hooks else None,
+            cwd=home,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise refused("probe", f"a probe that loaded it did not end within {timeout_s:.0f} s") from error
+        raise _late(timeout_s) from error
     if done.returncode != 0:
         raise refused("probe", f"a probe that loaded it {_death(done.returncode)}")
     _raise_refusal(done.stdout)
+
+
+class WaitingProbe:
+    """A probe that starts before there is anything to load, so that its imports take nobody's time, and loads one
+    bundle after the other. For bundles of one's own making: what the first does to it, the next has to live with."""
+
+    def __init__(self, hooks: Collection[str] = ()) -> None:
+        self._hooks = sorted(hooks)
+        command, environment, home = _how(hooks)
+        self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and module, no shell
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            cwd=home,
+        )
+        self._asked = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._child.returncode is None:
+            self._child.kill()
+            self._child.communicate()
+
+    def ask(self, folder: Path, digest: str) -> None:
+        """Have this bundle loaded; returns at once."""
+        assert self._child.stdin is not None
+        size_bytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        order = [str(folder.absolute()), digest, str(_memory(size_bytes)), str(CPU_S), *self._hooks]
+        with contextlib.suppress(BrokenPipeError):  # a child that died is told of by its answers
+            self._child.stdin.write(json.dumps(order).encode() + b"\n")
+            self._child.stdin.flush()
+        self._asked += 1
+
+    def conclude(self, timeout_s: float = TIMEOUT_S) -> None:
+        """Wait for all answers. Raises ModelError as `probe` does, for the first bundle that was refused."""
+        try:
+            out, _ = self._child.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired as error:
+            raise _late(timeout_s) from error
+        answers = out.splitlines()
+        for answer in answers:
+            _raise_refusal(answer)
+        if len(answers) < self._asked or self._child.returncode != 0:
+            raise refused("probe", f"a probe that loaded it {_death(self._child.returncode)}")
+
+
+def _how(hooks: Collection[str]) -> tuple[list[str], dict[str, str], Path | None]:
+    """Command, environment and working directory of a probe."""
+    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1", "LC_ALL": "C.UTF-8"}
+    return [sys.executable, "-I", "-m", "modelwright.registry.probe"], environment, hooks_home() if hooks else None
+
+
+def _memory(size_bytes: int) -> int:
+    return BASE_MEMORY_BYTES + 8 * size_bytes
+
+
+def _late(timeout_s: float) -> ModelError:
+    return refused("probe", f"a probe that loaded it did not end within {timeout_s:.0f} s")
 
 
 def _death(code: int) -> str:

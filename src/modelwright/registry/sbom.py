@@ -85,8 +85,9 @@ def bill(name: str, task: Task, files: Mapping[str, FileEntry]) -> bytes:
     )
 
 
-def _closure(root: str) -> set[str]:
-    """Installed distributions that the base of `root` needs, itself included."""
+@cache
+def _closure(root: str) -> frozenset[str]:
+    """Installed distributions that the base of `root` needs, itself included; looked up once a process."""
     found: set[str] = set()
     waiting = [root, *_FRAMEWORKS]
     while waiting:
@@ -99,7 +100,7 @@ def _closure(root: str) -> set[str]:
             match = re.match(r"[A-Za-z0-9._-]+", requirement.strip())
             if match and "extra" not in marker:
                 waiting.append(match.group())
-    return found
+    return frozenset(found)
 
 
 def _package(name: str) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,7 +88,7 @@ def own_code_notes(order: PackageOrder) -> tuple[str, ...]:
 
 def write(folder: Path, order: PackageOrder, context: Context) -> None:
     from modelwright.documents import card
-    from modelwright.registry import bundle
+    from modelwright.registry import bundle, sandbox
 
     record = order.record
     assert record.report is not None
@@ -113,16 +111,16 @@ def write(folder: Path, order: PackageOrder, context: Context) -> None:
         unseen=_unseen(order, sample.head(_SAMPLE_ROWS)),
     )
     context.progress(Progress(step="package", message="trying each scorer on adversarial rows"))
-    info = bundle.write(folder / "bundle", contents)
-    context.progress(Progress(step="package", message="verifying and probing the bundle in a child process"))
-    with ThreadPoolExecutor(1) as beside:  # while the child is waited for, the quick product is written
-        # where hooks are looked up is said by the context, which a thread does not take over by itself
-        loading = beside.submit(copy_context().run, bundle.load, folder / "bundle", hooks=order.model.hooks)
+    with sandbox.WaitingProbe(order.model.hooks) as probe:  # it imports while scorers are tried
+        info = bundle.write(folder / "bundle", contents)
+        context.progress(Progress(step="package", message="verifying and probing the bundle in a child process"))
+        probe.ask(folder / "bundle", info.digest)  # and loads while the quick product is written
         made = [_measured(order, "best", info, folder / "bundle")]
         if order.fast is not None:
             quick = _write_fast(folder / "fast", order, contents, order.fast, context)
+            probe.ask(folder / "fast", quick.digest)
             made.append(_measured(order, "fast", quick, folder / "fast"))
-        loading.result()
+        probe.conclude()
     facts = _Facts(digest=info.digest, scorers=info.scorers, products=tuple(made))
     (folder / "facts.json").write_bytes(pretty_json(facts))
 
@@ -160,7 +158,7 @@ def _write_fast(
         for split, value in (("val", one.oof), ("test", one.test))
         if value is not None
     }
-    info = bundle.write(
+    return bundle.write(
         folder,
         replace(
             contents,
@@ -172,8 +170,6 @@ def _write_fast(
             unseen=None,
         ),
     )
-    bundle.load(folder, hooks=model.hooks)
-    return info
 
 
 def _measured(order: PackageOrder, name: str, info: BundleInfo, folder: Path) -> ProductRecord:
