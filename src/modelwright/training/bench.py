@@ -49,13 +49,18 @@ class Bench:
         return np.arange(self.frame.height, dtype=np.int64) if fold is None else self.folds[fold][0]
 
 
+def clear(folder: Path) -> None:
+    """Make the folder, without what workers of an earlier run said."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("worker-*.log"):
+        old.unlink(missing_ok=True)
+
+
 def lay(request: TrainRequest, folder: Path) -> Bench:
     """Write the request's table for the workers and return the bench that this process uses."""
     import numpy as np
 
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("worker-*.log"):
-        old.unlink(missing_ok=True)
     frame = request.frame.rechunk()
     if not _lend(request, folder / TABLE):
         write_table(frame, folder / TABLE)

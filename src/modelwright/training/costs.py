@@ -17,6 +17,8 @@ from typing import Any
 _USUAL_STEPS = 10.0
 #: seconds for a million cells of a family that is not known here
 _UNKNOWN_S_PER_MCELL = 5.0
+#: seconds to encode a value
+_PREPARE_S_PER_CELL = 3e-7
 #: the share of its most passes that a net usually makes before its loss stops falling
 _PASSES = 0.5
 
@@ -42,6 +44,11 @@ def fit_s(family: str, params: Any, shape: Shape) -> float:
     """Expected CPU seconds of one fit; `params` is the family's own struct."""
     cost = _COSTS.get(family)
     return shape.cells / 1e6 * _UNKNOWN_S_PER_MCELL if cost is None else cost(params, shape)
+
+
+def prepare_s(shape: Shape) -> float:
+    """CPU seconds to encode the columns: 1.3 for 150,000 rows of 24 numbers and 6 categories."""
+    return shape.cells * _PREPARE_S_PER_CELL
 
 
 def knows(family: str) -> bool:

@@ -63,11 +63,12 @@ def _once(request: TrainRequest, pool: Workers, place: str = "bench") -> Trained
     store = UnitStore(request.cache / "units")
     store.clear_drafts()
     folder = request.cache / place
-    bench = benches.lay(request, folder)
+    benches.clear(folder)
     pool.move(folder)
+    pool.warm(1)  # its imports take longer than what follows, which needs the other cores
+    bench = benches.lay(request, folder)
     session = Session(request=request, bench=bench, store=store, pool=pool, started_s=started)
     with listening_for_signals(session):
-        pool.warm(_useful(request, contest))
         return _Training(session=session, judge=judge, line_up=contest).run()
 
 
@@ -88,10 +89,11 @@ class _Training:
     notes: list[str] = field(default_factory=list)
     marks: dict[str, float] = field(default_factory=dict)
     ahead: Ahead = field(default_factory=Ahead)
+    race: Race | None = None
 
     def run(self) -> Trained:
         method = products.method_of(self.session.request)
-        race = Race(
+        race = self.race = Race(
             session=self.session,
             judge=self.judge,
             may_win=frozenset(self.line_up.chosen_from),
@@ -204,13 +206,13 @@ class _Training:
 
     def _refit_clock(self) -> Any:
         session = self.session
-        asked_s = time.monotonic()
+        asked_s, delay_s = time.monotonic(), 0.0 if self.race is None else self.race.delay_s
 
         def left_s() -> float:
             if session.stops > 1:
                 return 0.0
             patience = INTERRUPTED_REFIT_S - (time.monotonic() - asked_s) if session.stopped else float("inf")
-            return min(session.grace_left_s, patience)
+            return min(session.grace_left_s - delay_s, patience)
 
         return left_s
 

@@ -18,13 +18,13 @@ import msgspec
 
 from modelwright.core.nouns import ColumnType, Schema
 from modelwright.core.ports import Needs
-from modelwright.training.costs import Shape, fit_s, round_s, usual_rounds
+from modelwright.training.costs import Shape, fit_s, prepare_s, round_s, usual_rounds
 from modelwright.training.units import Recipe
 from modelwright.training.weighting import MIN_ROWS_TO_STOP_EARLY
 
-#: the plain baseline learns from so many rows at most: its few coefficients are known by then, and it has to be there
-#: within the first seconds
-PLAIN_ROWS = 50_000
+#: the plain baseline learns from so many rows for each second of the budget, and never from more or fewer than these:
+#: its few coefficients are known by then, and it has to be there within the first seconds
+_PLAIN_ROWS_PER_S, PLAIN_ROWS = 1_000, (5_000, 50_000)
 #: plans are made for this many cores, whatever the machine has
 _CORES = 2
 #: the largest part of the budget's CPU seconds that one configuration may plan for over all folds
@@ -33,8 +33,12 @@ _MOST_SHARE = 0.2
 _LEAST_ROUNDS, _FASTEST = 40, 0.15
 #: rounds times learning rate where too few rows are left to stop early by
 _BLIND_STEPS = 5.0
-#: above this many rows each round draws half of them
+#: above this many rows each round draws half of them, and boosters learn from fewer where time allows few rounds
 _MANY_ROWS = 100_000
+#: rounds below which a booster gains more by learning from half of the rows, and the rows it always learns from
+_FEW_ROUNDS, _LEAST_DRAWN = 100, 50_000
+#: the largest part of the budget that a fit on a single fold may plan for: another one, on all rows, follows
+_MOST_OF_ONE_FOLD = 0.15
 #: leaves of a forest's tree at most, so that the trees of all folds stay within a few megabytes
 _FOREST_LEAVES = 400
 _ROUNDS = {"lightgbm": "n_estimators", "xgboost": "n_estimators", "catboost": "iterations", "hist_gb": "max_iter"}
@@ -221,22 +225,49 @@ def width(schema: Schema, needs: Needs) -> int:
     return sum(_WIDTHS.get(column.type, (1, 1))[needs.one_hot] for column in schema.features)
 
 
-def fitted_to(entrant: Entrant, defaults: Any, shape: Shape, *, whole_s: float, n_folds: int) -> tuple[Any, str]:
-    """Parameters for a table of this shape and a budget of `whole_s`, or why it is left out.
+def plain_rows(whole_s: float) -> int:
+    """How many rows the plain baseline learns from at most."""
+    least, most = PLAIN_ROWS
+    return min(most, max(least, int(whole_s * _PLAIN_ROWS_PER_S)))
+
+
+def fitted_to(entrant: Entrant, defaults: Any, shape: Shape, *, whole_s: float, n_folds: int) -> tuple[Any, int, str]:
+    """Parameters for a table of this shape and a budget of `whole_s`, from how many rows it learns at most (0: all),
+    or why it is left out.
 
     defaults: the family's parameters with the entrant's own already set. Larger tables get fewer rounds at a faster
-    learning rate, and boosters there draw half of the rows each round.
+    learning rate, and boosters there draw half of the rows each round; where even so there were hardly any rounds,
+    they learn from fewer rows.
     """
     fold = shape.shared((n_folds - 1) / n_folds) if n_folds > 1 else shape
-    params = _for_rows(entrant, defaults, shape, fold.n_rows)
     allowed_s = whole_s * _CORES * _MOST_SHARE / max(1, n_folds)
+    if n_folds == 1 and shape.n_rows > _MANY_ROWS:
+        allowed_s = whole_s * _MOST_OF_ONE_FOLD
+    most_rows = _drawn_rows(entrant, defaults, fold, allowed_s)
+    if most_rows:
+        shape = fold = shape.shared(most_rows / shape.n_rows)
+    params = _for_rows(entrant, defaults, shape, fold.n_rows)
     if entrant.family in _ROUNDS:
-        params = _for_time(entrant.family, params, fold, allowed_s)
+        params = _for_time(entrant.family, params, fold, allowed_s - prepare_s(fold))
         if getattr(params, _ROUNDS[entrant.family]) < _LEAST_ROUNDS:
-            return None, f"too slow for {whole_s:.0f} s at {shape.n_rows:,} rows"
+            return None, 0, f"too slow for {whole_s:.0f} s at {shape.n_rows:,} rows"
     elif fit_s(entrant.family, params, fold) > allowed_s:
-        return None, f"too slow for {whole_s:.0f} s at {shape.n_rows:,} rows"
-    return params, ""
+        return None, 0, f"too slow for {whole_s:.0f} s at {shape.n_rows:,} rows"
+    return params, most_rows, ""
+
+
+def _drawn_rows(entrant: Entrant, params: Any, fold: Shape, allowed_s: float) -> int:
+    """The rows with which a booster has time for enough rounds; 0 for all."""
+    rows = fold.n_rows
+    if entrant.family not in _ROUNDS or rows <= _MANY_ROWS:
+        return 0
+    while rows > _LEAST_DRAWN:
+        drawn = fold.shared(rows / fold.n_rows)
+        each_s = round_s(entrant.family, _for_rows(entrant, params, drawn, rows), drawn)
+        if allowed_s - prepare_s(drawn) >= _FEW_ROUNDS * each_s:
+            break
+        rows = max(_LEAST_DRAWN, rows // 2)
+    return 0 if rows == fold.n_rows else _plain_number(rows)
 
 
 def _for_rows(entrant: Entrant, params: Any, shape: Shape, fold_rows: int) -> Any:

@@ -45,7 +45,7 @@ def line_up(request: TrainRequest, judge: Judge) -> LineUp:
     simple = simple_family(request.task)
     dummy = Candidate(name="dummy", family="dummy", narrow=True)
     asked = asked_families(request)
-    most_rows = 0 if asked is not None and simple in asked else entrants.PLAIN_ROWS
+    most_rows = 0 if asked is not None and simple in asked else entrants.plain_rows(_whole_s(request))
     plain = Candidate(name=simple, family=simple, weighting=weighting, most_rows=most_rows)
     if asked is None:
         found, absent = _fitting_portfolio(request)
@@ -60,14 +60,25 @@ def line_up(request: TrainRequest, judge: Judge) -> LineUp:
         candidates=tuple(running),
         chosen_from=tuple(dict.fromkeys([plain.name, *names] if asked is None else names)),
         absent=tuple(absent),
-        notes=tuple(one for one in (note, _drawn(plain, request.frame.height)) if one),
+        notes=tuple(one for one in (note, *_drawn(plain, running, request.frame.height)) if one),
     )
 
 
-def _drawn(plain: Candidate, n_rows: int) -> str:
-    if not 0 < plain.most_rows < n_rows:
-        return ""
-    return f"the plain baseline '{plain.name}' learns from {plain.most_rows:,} rows drawn from {n_rows:,}"
+def _drawn(plain: Candidate, others: Sequence[Candidate], n_rows: int) -> list[str]:
+    """What learns from a part of the rows, for lack of time."""
+    said = []
+    if 0 < plain.most_rows < n_rows:
+        said.append(f"the plain baseline '{plain.name}' learns from {plain.most_rows:,} rows drawn from {n_rows:,}")
+    fewer = {one.name: one.most_rows for one in others if one.most_rows}
+    if fewer:
+        listed = ", ".join(f"{name} from {rows:,}" for name, rows in fewer.items())
+        said.append(f"with this budget these learn from rows drawn from {n_rows:,}: {listed}")
+    return said
+
+
+def _whole_s(request: TrainRequest) -> float:
+    """The budget that the file names."""
+    return request.budget_s / (1 - request.taken_share)
 
 
 def asked_families(request: TrainRequest) -> list[str] | None:
@@ -114,7 +125,9 @@ def _fitting_portfolio(request: TrainRequest) -> tuple[list[Candidate], list[Lea
     why = dict(broken)
     found, absent = [], []
     for one in PORTFOLIO:
-        params, reason = _suited(request, one) if one.family in usable else (dict(one.params), why.get(one.family, ""))
+        params, most_rows, reason = dict(one.params), 0, why.get(one.family, "")
+        if one.family in usable:
+            params, most_rows, reason = _suited(request, one)
         if one.family in usable and not reason:
             found.append(
                 Candidate(
@@ -123,6 +136,7 @@ def _fitting_portfolio(request: TrainRequest) -> tuple[list[Candidate], list[Lea
                     params=params,
                     early_stopping=request.early_stopping,
                     recipe=one.recipe,
+                    most_rows=most_rows,
                 )
             )
         elif reason and "does not serve" not in reason:
@@ -132,19 +146,19 @@ def _fitting_portfolio(request: TrainRequest) -> tuple[list[Candidate], list[Lea
     return found, absent
 
 
-def _suited(request: TrainRequest, one: Entrant) -> tuple[dict[str, Any], str]:
-    """The entrant's parameters for this table and budget, and why it does not compete, if so."""
+def _suited(request: TrainRequest, one: Entrant) -> tuple[dict[str, Any], int, str]:
+    """The entrant's parameters and most rows for this table and budget, and why it does not compete, if so."""
     family = load_family(one.family, request.base_dir)
     said, rows = dict(one.params), request.frame.height
-    whole_s = request.budget_s / (1 - request.taken_share)
+    whole_s = _whole_s(request)
     reason = _unfit(family.needs, one, rows, whole_s)
     if reason:
-        return said, reason
-    params, reason = entrants.fitted_to(
+        return said, 0, reason
+    params, most_rows, reason = entrants.fitted_to(
         one, read_params(family, said, one.name), shape_of(request, family.needs), whole_s=whole_s,
         n_folds=max(1, len(request.folds)),
     )  # fmt: skip
-    return (said, reason) if reason else (entrants.changed_params(params), "")
+    return (said, 0, reason) if reason else (entrants.changed_params(params), most_rows, "")
 
 
 def shape_of(request: TrainRequest, needs: Needs) -> Shape:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from modelwright.training.candidates import QUICK_FAMILIES, Candidate, expected_fit_s
+from modelwright.training.costs import Shape, prepare_s
 from modelwright.training.scoring import Judge
 from modelwright.training.session import Session
 from modelwright.training.units import Unit, UnitResult
@@ -205,11 +206,14 @@ class Race:
         return usual_s * rounds_of_work + self._refit_s(usual_s), sure
 
     def _guess_s(self, unit: Unit) -> float:
-        """What a fit was expected to take before anything was measured."""
+        """What a fit was expected to take before anything was measured, with the encoding of its columns."""
         bench = self.session.bench
         rows = bench.learn_rows(unit.fold).size
         rows = min(rows, unit.most_rows or rows)
-        return expected_fit_s(unit.family, rows, bench.frame.width, unit.params, max(1, bench.n_classes - 1))
+        judged = 0 if unit.fold is None else bench.folds[unit.fold][1].size
+        columns = Shape(n_rows=rows + judged, n_columns=bench.frame.width)
+        fit_s = expected_fit_s(unit.family, rows, bench.frame.width, unit.params, max(1, bench.n_classes - 1))
+        return fit_s + prepare_s(columns)
 
     def _pace(self) -> float:
         """How much longer fits take here than guessed: the median over candidates that were measured, 1 before any."""
@@ -276,7 +280,20 @@ class Race:
         best = self._quick_score
         if entry.candidate.family in QUICK_FAMILIES and (best is None or self.judge.better(entry.score, best)):
             self._quick_score, self._quick_s = entry.score, entry.refit_s
-        self.reserve_s = self.assembly_s + self._quick_s + MEMBER_S * min(self._members, MOST_MEMBERS)
+        self.reserve_s = self._quick_s + self._slowness() * (self.assembly_s + self._reading_s())
+
+    def _reading_s(self) -> float:
+        """What reading the members of the ensemble back takes on an idle machine."""
+        return MEMBER_S * min(self._members, MOST_MEMBERS)
+
+    def _slowness(self) -> float:
+        """How many times as long as on an idle machine anything takes here, at least 1."""
+        return max(1.0, self._pace())
+
+    @property
+    def delay_s(self) -> float:
+        """How much longer than on an idle machine putting the model together will take."""
+        return (self._slowness() - 1.0) * (ASSEMBLY_S + self._reading_s())
 
     def _in_order(self, entry: Entry) -> list[UnitResult]:
         return [entry.results[unit.name] for unit in entry.units]

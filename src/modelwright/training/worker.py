@@ -2,12 +2,15 @@
 
     python -m modelwright.training.worker FOLDER
 
-FOLDER holds what `bench.lay` wrote. Each input line is `{"unit": ...}`; each output line `{"event": ...}`. The
-process ends when its input ends, also in the middle of a fit, so that no worker outlives its parent.
+FOLDER holds what `bench.lay` wrote by the time of the first unit. Each input line is `{"unit": ...}`; each output line
+`{"event": ...}`. The process ends when its input ends, also in the middle of a fit, so that no worker
+outlives its parent.
 """
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
 import queue
 import sys
@@ -36,13 +39,22 @@ def main(folder: Path) -> None:
     def at(place: Path) -> fitting.Fitter:
         return fitting.Fitter(bench=bench.read(place), store=UnitStore(place.parent / "units"))
 
-    work = at(folder)
+    _import_ahead()
     _say(replies, {"event": "ready"})
+    work: fitting.Fitter | None = None
     while (order := units.get()) is not None:
         if isinstance(order, Path):
-            work = at(order)
-        else:
-            _say(replies, _run(work, order))
+            folder, work = order, None
+            continue
+        work = work or at(folder)
+        _say(replies, _run(work, order))
+
+
+def _import_ahead() -> None:
+    """What the first units need, while the table is still being written."""
+    for name in ("polars", "modelwright.features.pipeline", "modelwright.features.planner", "sklearn.linear_model"):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
 
 
 def _run(work: Any, unit: Any) -> dict[str, Any]:

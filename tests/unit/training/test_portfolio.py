@@ -40,14 +40,15 @@ def test_no_configuration_plans_for_more_than_its_share(shape: Shape, whole_s: f
     fold = shape.shared((n_folds - 1) / n_folds)
     names = set()
     for one in entrants.PORTFOLIO:
-        params, why = entrants.fitted_to(one, plain(one), shape, whole_s=whole_s, n_folds=n_folds)
+        params, most_rows, why = entrants.fitted_to(one, plain(one), shape, whole_s=whole_s, n_folds=n_folds)
         assert (params is None) == bool(why)
         if params is None:
             continue
+        learnt = fold.shared(most_rows / fold.n_rows) if most_rows else fold
         names.add(one.name)
         asked = read_params(load_family(one.family, "."), entrants.changed_params(params), one.name)
         assert asked == params
-        assert costs.fit_s(one.family, params, fold) * n_folds <= 0.25 * 2 * whole_s
+        assert costs.fit_s(one.family, params, learnt) * n_folds <= 0.25 * 2 * whole_s
     assert {"lightgbm", "xgboost-shallow"} <= names
 
 
@@ -63,10 +64,23 @@ def test_a_larger_budget_never_plans_fewer_rounds_and_faster_steps() -> None:
     assert plans[0].subsample == 0.5
 
 
+@pytest.mark.parametrize(("whole_s", "n_folds"), [(10.0, 1), (20.0, 1), (20.0, 5), (60.0, 1)])
+def test_boosters_have_room_on_large_tables_and_small_budgets(whole_s: float, n_folds: int) -> None:
+    one, shape = entrants.PORTFOLIO[0], Shape(n_rows=500_000, n_columns=30)
+    params, most_rows, why = entrants.fitted_to(one, plain(one), shape, whole_s=whole_s, n_folds=n_folds)
+    assert not why
+    assert params.n_estimators >= 40
+    assert 50_000 <= (most_rows or shape.n_rows) <= shape.n_rows
+
+
+def test_the_plain_baseline_learns_from_what_a_twentieth_of_the_budget_allows() -> None:
+    assert [entrants.plain_rows(whole_s) for whole_s in (1.0, 10.0, 60.0, 600.0)] == [5_000, 10_000, 50_000, 50_000]
+
+
 def test_a_forest_of_any_table_stays_small() -> None:
     one = next(one for one in entrants.PORTFOLIO if one.kind == "forest")
     for rows in (500, 5_000, 50_000):
-        params, _ = entrants.fitted_to(one, plain(one), Shape(n_rows=rows, n_columns=5), whole_s=300.0, n_folds=5)
+        params, _, _ = entrants.fitted_to(one, plain(one), Shape(n_rows=rows, n_columns=5), whole_s=300.0, n_folds=5)
         assert rows / params.min_samples_leaf <= 600
 
 
@@ -101,6 +115,6 @@ def test_every_task_has_enough_competitors() -> None:
 def test_too_few_rows_to_stop_early_get_few_rounds() -> None:
     shape = Shape(n_rows=200, n_columns=5)
     for one in entrants.PORTFOLIO[:3]:
-        params, _ = entrants.fitted_to(one, plain(one), shape, whole_s=60.0, n_folds=5)
+        params, _, _ = entrants.fitted_to(one, plain(one), shape, whole_s=60.0, n_folds=5)
         rounds = getattr(params, "n_estimators", 0) or params.iterations
         assert rounds * params.learning_rate == pytest.approx(5.0, abs=0.1)

@@ -11,7 +11,7 @@ import pytest
 from modelwright.training import bench
 from modelwright.training.candidates import Candidate
 from modelwright.training.pool import Pool
-from modelwright.training.race import Race, enter
+from modelwright.training.race import ASSEMBLY_S, Race, enter
 from modelwright.training.scoring import judge_of
 from modelwright.training.session import Session
 from modelwright.training.units import UnitResult, UnitStore
@@ -45,6 +45,8 @@ def test_a_slow_machine_is_noticed_by_the_first_real_fit(tmp_path: Path, factor:
         for unit, seconds in [*measured, (quick.units[0], 60.0)]:
             made.session.results[unit.name] = UnitResult(key="", name=unit.name, seconds=seconds, fit_s=seconds)
         after, still = made._need_s(later)
+        delay_s = made.delay_s
     assert not sure
     assert not still
+    assert delay_s == pytest.approx(max(0.0, pace - 1.0) * ASSEMBLY_S)  # what ends a run is slow there, too
     assert after == pytest.approx(pace * before)  # a minute of imports for a fit of no time says nothing
