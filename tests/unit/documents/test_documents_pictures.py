@@ -7,7 +7,7 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelwright.documents import pictures, words
@@ -25,6 +25,7 @@ def _coordinates(svg: ElementTree.Element) -> list[float]:
     return [float(each.get(name, "0")) for each in svg.iter() for name in names]
 
 
+@settings(deadline=None)
 @given(st.lists(NUMBERS, min_size=1, max_size=8))
 def test_dots_draw_every_finite_number_in_bounds(values: list[float]) -> None:
     rows = tuple(pictures.Row(label=f"r{i}", dot=pictures.Dot(value=v, low=v, high=v)) for i, v in enumerate(values))
@@ -93,6 +94,7 @@ def test_coarser_bins_keep_every_row() -> None:
     assert len(counted) <= 60
 
 
+@settings(deadline=None)
 @given(st.tuples(NUMBERS, NUMBERS))
 def test_ticks_are_round_few_and_inside(ends: tuple[float, float]) -> None:
     low, high = min(ends), max(ends)
