@@ -4,6 +4,10 @@ While the loop keeps up, a request is answered where it was read and all this co
 requests of one turn of the loop have taken longer than a slice, the others of that turn wait in a queue, so that the
 loop can go on reading; a request that would wait longer than it may is refused before anything is spent on it. How
 many may wait follows from how long answers take now (Little's law), not from a number somebody guessed.
+
+A queue is there for bursts. One that has not been empty for a while helps nobody: every answer is then late by its
+length. It is kept short from then on (as CoDel does for packets: Nichols and Jacobson, ACM Queue 2012), which costs no
+answer, since it never runs dry.
 """
 
 from __future__ import annotations
@@ -21,6 +25,10 @@ _NEWEST = 0.05
 _NEWEST_SLICE = 0.2
 #: between two slices the loop reads and refuses, so a queue moves this much slower than its answers alone take
 _READING = 1.25
+#: of the time that is left, so much may be spent in the queue: pace and cost are estimates
+_SURE = 0.8
+#: a queue that was never empty for this long stands, and from then on it may take this share of the time that is left
+_STANDS_S, _SHORT = 0.5, 0.25
 
 
 @dataclass(slots=True)
@@ -54,6 +62,7 @@ class Shedder:
         self.cost_s = 0.0  # what an answer takes, on average
         self._pace_s = 0.0  # what the queue takes for one, with all that is done between its slices
         self._last: tuple[float, int] | None = None  # when the last slice began, and how many it answered
+        self._since = 0.0  # when the queue was last empty
 
     @property
     def waiting(self) -> int:
@@ -81,17 +90,28 @@ class Shedder:
 
         Raises Refused (`serving.busy`) at once where it would wait too long.
         """
+        wait = self.full(deadline, size)
+        if wait:
+            raise busy(wait)
         now = self._clock()
         until = min(now + self._longest_s, deadline) if deadline is not None else now + self._longest_s
-        wait = len(self._waiting) * max(self.cost_s * _READING, self._pace_s)
-        if len(self._waiting) >= self._most or self._bytes + size > self._most_bytes or now + wait > until:
-            self._shed("queue")
-            raise busy(wait)
         self._waiting.append(_Waiting(work, refuse, until, size))
         self._bytes += size
         if not self._running:
-            self._running = True
+            self._running, self._since = True, now
             self._later(self._run)
+
+    def full(self, deadline: float | None = None, size: int = 0) -> float:
+        """After how many seconds to come back, at least one; 0 where there is room. Counts who is sent away."""
+        now, waiting = self._clock(), len(self._waiting)
+        left = self._longest_s if deadline is None else min(self._longest_s, deadline - now)
+        wait = waiting * max(self.cost_s * _READING, self._pace_s)
+        stands = waiting and now - self._since > _STANDS_S
+        room = waiting < self._most and self._bytes + size <= self._most_bytes
+        if room and wait <= left * (_SHORT if stands else _SURE):
+            return 0.0
+        self._shed("queue")
+        return max(1.0, wait)
 
     def answered(self, took_s: float) -> None:
         """Learn what an answer costs."""

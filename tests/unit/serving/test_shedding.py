@@ -124,3 +124,42 @@ def test_a_deadline_that_cannot_be_met_is_refused_at_once() -> None:
         shedder.defer(loop.busy(0.1), print, deadline=loop.now + 1.0)
     with pytest.raises(Refused):
         shedder.defer(loop.busy(0.1), print, deadline=loop.now + 0.2)
+
+
+def test_a_burst_may_wait_and_a_queue_that_stands_is_kept_short() -> None:
+    loop, shed = Loop(), list[str]()
+    shedder = _shedder(loop, shed, slice_s=0.01, longest_s=4.0, most=10_000)
+    done: list[float] = []
+
+    def send(many: int) -> int:
+        """How many of them may wait."""
+        taken = 0
+        for _ in range(many):
+            came = loop.now
+
+            def work(came: float = came) -> None:
+                loop.now += 0.01
+                done.append(loop.now - came)
+
+            try:
+                shedder.defer(work, lambda _why: None)
+                taken += 1
+            except Refused:
+                pass
+        return taken
+
+    shedder.answered(0.01)
+    assert send(100) == 100, "a second's work that came at once"
+    while shedder.waiting:
+        loop.turn()
+    done.clear()
+    for _ in range(1_500):  # five for each that is answered
+        send(5)
+        loop.turn()
+        assert shedder.waiting, "and it never runs dry"
+    assert len(done) == 1_500
+    assert max(done[:500]) > 2.0
+    assert max(done[1_000:]) <= 1.05
+    while shedder.waiting:
+        loop.turn()
+    assert send(100) == 100, "once it was empty it is there for bursts again"

@@ -17,6 +17,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from modelwright.interfaces.http.application import UNREAD, unlogged
+from modelwright.interfaces.http.crowd import Courteous
 from modelwright.interfaces.http.exchange import too_large
 from modelwright.interfaces.http.heads import checked_path
 from modelwright.interfaces.http.lane import BODY, CLOSING, HEAD, IDLE, Lane
@@ -128,6 +129,9 @@ class FastLane(HttpToolsProtocol):
                 lane.outbox.hold(self, given)
                 return True
             quick = False
+        elif not self.deferred and (told := lane.crowd.refused(known, received, len(data))) is not None:
+            lane.outbox.hold(self, told)
+            return True
         like = known.like
         request = Request(like.head, like.route, like.names, caller, like.cap, known.key)
         request.body, request.received, request.quick = body, received, quick
@@ -272,8 +276,12 @@ class FastLane(HttpToolsProtocol):
                     size=len(request.body),
                 )
             except Refused as refused:
-                self.deferred = False
-                self.lane.outbox.hold(self, self.lane.exchange.refuse(refused, self.url))
+                self.deferred, lane, size = False, self.lane, len(request.body)
+                if lane.stopping:
+                    lane.outbox.hold(self, lane.exchange.refuse(refused, self.url))
+                else:
+                    wait = refused.retry_after_s or 1.0
+                    lane.outbox.hold(self, lane.crowd.refusal(wait, self.url, request.received, size))
 
     def _late(self, asked: Request | Refused) -> None:
         """The turn of a request that had to wait, and of those behind it."""
@@ -303,7 +311,7 @@ class FastLane(HttpToolsProtocol):
         if self.owed:  # replies leave in the order of the requests
             self.parked, self.cycle = True, _OCCUPIED
         HttpToolsProtocol.on_headers_complete(self)
-        self.cycle.transport = cast("asyncio.Transport", _Courteous(self))
+        self.cycle.transport = cast("asyncio.Transport", Courteous(self))
         if self.lane.stopping:
             self.cycle.keep_alive = False
 
@@ -315,8 +323,10 @@ class FastLane(HttpToolsProtocol):
         self.served += 1
         if self.transport.is_closing():
             return
-        busy = False
-        if type(reply) is tuple:  # as the plane gave it quickly
+        busy = type(reply) is bytes
+        if busy:
+            self.transport.write(reply)
+        elif type(reply) is tuple:  # as the plane gave it quickly
             lane = self.lane
             self.transport.write(lane.quick_raw(reply) if failed is None else lane.raw(lane.exchange.refuse(failed)))
         else:
@@ -335,7 +345,7 @@ class FastLane(HttpToolsProtocol):
         elif self.lane.stopping or self.phase == CLOSING:
             self.linger()
         elif busy:
-            self.lane.calm(self)
+            self.lane.crowd.calm(self)
         elif self.flow.read_paused:
             self.flow.resume_reading()
 
@@ -374,24 +384,6 @@ class FastLane(HttpToolsProtocol):
             self.flow.resume_reading()
         else:
             self.transport.close()
-
-
-class _Courteous:
-    """The transport as ASGI's cycle sees it: closing it lets the client read the reply first."""
-
-    __slots__ = ("_lane",)
-
-    def __init__(self, lane: FastLane) -> None:
-        self._lane = lane
-
-    def write(self, data: bytes) -> None:
-        self._lane.transport.write(data)
-
-    def is_closing(self) -> bool:
-        return self._lane.transport.is_closing()
-
-    def close(self) -> None:
-        self._lane.linger()
 
 
 def protocol_of(lane: Lane) -> type[FastLane]:

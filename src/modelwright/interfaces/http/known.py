@@ -6,6 +6,8 @@ then a parser would say again what it has said, so none is asked. Who calls is j
 
 from __future__ import annotations
 
+from math import inf
+
 from modelwright.interfaces.http.request import Request
 
 #: heads that are remembered, and bytes of one
@@ -18,13 +20,14 @@ _PLAIN = "/v1/models/{name}/predict"
 class KnownHead:
     """A head that a hot request has had."""
 
-    __slots__ = ("key", "length", "like", "model", "quick", "scope", "url")
+    __slots__ = ("key", "length", "like", "model", "patience_s", "quick", "scope", "url")
 
     def __init__(self, like: Request, url: bytes, length: int) -> None:
         self.like, self.url, self.length = like, url, length
         self.key, self.scope = like.key, like.route.policy.scope
         self.model = like.names[0]
         self.quick = is_plain(like)
+        self.patience_s = int(like.head.deadline_ms) / 1e3 if like.head.deadline_ms else inf
 
 
 def is_plain(request: Request) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from typing import Any
 
 import uvicorn
 
 from modelwright.interfaces.http.application import Application
+from modelwright.interfaces.http.crowd import Crowd
 from modelwright.interfaces.http.known import KnownHeads
 from modelwright.interfaces.http.replies import JSON, NOTHING_LOADS, SECURITY, Reply, log_header
 from modelwright.interfaces.http.request import Request
@@ -20,8 +20,6 @@ from modelwright.serving.straight import Given
 TICK_S = 0.5
 IDLE, HEAD, BODY, CLOSING = range(4)  # what a connection waits for; a closing one reads no requests any more
 _LINGER_S = 2.0
-#: of those that were refused, so many are heard again every so often: at most a few hundredths of a core
-_CALM_S, _HEARD = 0.02, 32
 _DRAIN_IDLE_S = 1.0  # a connection that asks nothing for so long while we stop may be closed
 
 
@@ -34,8 +32,7 @@ class Lane:
         self.outbox = app.outbox()
         self.shedder = service.shedder
         self.known = KnownHeads()
-        self._loop = asyncio.get_running_loop()
-        self._calmed: deque[Any] = deque()
+        self.crowd = Crowd(app.exchange, service.shedder)
         self.check = service.access.check
         self.quickly = None if app.exchange.tracing.exports else service.plane.quickly
         self.wire = service.wire
@@ -54,6 +51,7 @@ class Lane:
     def set_default(self, headers: list[tuple[bytes, bytes]]) -> None:
         """Header lines of every reply, such as the date."""
         self.default = b"".join(b"%s: %s\r\n" % pair for pair in headers)
+        self.crowd.dress(self.default)
         fixed = b"".join(b"%s: %s\r\n" % pair for pair in (*SECURITY, NOTHING_LOADS, *self._log_header))
         self._prefix = b"HTTP/1.1 200 OK\r\n" + self.default + b"content-type: application/json\r\n" + fixed
 
@@ -72,25 +70,6 @@ class Lane:
             if given is not None:
                 return given
         return self.exchange.finish(request, request.body)
-
-    def calm(self, connection: Any) -> None:
-        """Read nothing from who was just refused, for a moment: an answer is worth more than a further refusal.
-
-        Clients that ask again at once, whatever Retry-After says, together get only so many refusals a second.
-        """
-        connection.flow.pause_reading()
-        self._calmed.append(connection)
-        if len(self._calmed) == 1:
-            self._loop.call_later(_CALM_S, self._hear)
-
-    def _hear(self) -> None:
-        """Go on reading from those that have waited longest."""
-        for _ in range(min(len(self._calmed), _HEARD)):
-            one = self._calmed.popleft()
-            if not one.transport.is_closing():
-                one.flow.resume_reading()
-        if self._calmed:
-            self._loop.call_later(_CALM_S, self._hear)
 
     def quick_raw(self, given: Given) -> bytes:
         """As `raw`, of what the plane gave quickly."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 import threading
 from pathlib import Path
@@ -42,6 +43,36 @@ def test_a_refused_connection_gets_its_refusals_slowly_and_an_answer_once_there_
         assert {talk.reply()[0] for talk in hammers} == {200}
         for talk in hammers:
             talk.sock.close()
+
+
+def test_a_refusal_says_when_to_come_back_and_each_has_an_id_of_its_own(tmp_path: Path) -> None:
+    """Whether its head was known or had to be read, and as any other refusal."""
+    full = threading.Event()
+
+    class Full(Shedder):
+        def inline(self, now: float) -> bool:
+            return not full.is_set()
+
+    one = hosting.host(durability="group", log_folder=tmp_path, shedder=Full(_later, most=0))
+    content = asked({**hosting.ROW})
+    with hosting.serving(one):
+        talk, ids = Talk(one.port), set()
+        assert talk.send(content)[0] == 200
+        full.set()
+        for change in (b"", b"x-other: 1\r\n", b"", b"x-other: 1\r\n"):
+            talk.sock.sendall(content.replace(b"content-type", change + b"content-type"))
+            reply = http.client.HTTPResponse(talk.sock, method="POST")
+            reply.begin()
+            error = json.loads(reply.read())["error"]
+            assert (reply.status, error["code"], reply.headers["retry-after"]) == (503, "serving.busy", "1")
+            assert reply.headers["x-request-id"] == error["request_id"]
+            assert reply.headers["date"]
+            assert reply.headers["x-content-type-options"] == "nosniff"
+            ids.add(error["request_id"])
+        assert len(ids) == 4
+        full.clear()
+        assert talk.send(content)[0] == 200
+        talk.sock.close()
 
 
 def test_what_waited_for_its_turn_is_answered_quickly_too(tmp_path: Path) -> None:
