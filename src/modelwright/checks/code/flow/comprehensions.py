@@ -51,11 +51,20 @@ def _kept(m: Machine, node: ast.AST, new: Value, value: Value) -> Value:
     return new
 
 
+def _numbered(over: Value | None) -> Value | None:
+    """What `enumerate(rows)` and `zip(rows, labels)` go along."""
+    parts = over.element.items if over is not None and over.element is not None else None
+    if over is None or over.rows or not parts:
+        return over
+    return next((part for part in parts if part.rows and part.kind in {"series", "array"} and not part.target), over)
+
+
 def _listed(over: Value | None, found: list[Value], node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Value:
     """A list built from rows is those rows again: `[clean(t) for t in texts]`."""
     value = found[0] if found else UNKNOWN
     if over is not None and over.items is not None and len(over.items) <= 4 and not node.generators[0].ifs:
         return holding("list", found)
+    over = _numbered(over)
     if over is not None and over.kind in {"frame", "series", "array", "tensor"} and over.rows:
         new = over.copy(const=UNSET, items=None, preds=value.preds)
         new.learned |= value.learned

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -31,10 +32,32 @@ def _append(m: Machine, c: Call, base: Value) -> Value | None:
     value = c.args[-1]
     if base.items is not None and len(base.items) < 24 and not m.loops:
         base.items = [*base.items, value]
-    elif base.items is not None:
+    elif base.items is not None or base.element is not None:
         _append_in_loop(base, _of_loop(m, value))
+        _note_copies(base, c, value)
     _take(m, c, base, value)
     return UNKNOWN
+
+
+def _note_copies(base: Value, c: Call, value: Value) -> None:
+    """One thing of a loop appended as it is and turned over: `X.append(img); X.append(fliplr(img))`."""
+    base.sites |= {c.node}
+    if "turned" in value.flags:
+        base.flags |= {"turned"}
+    if "turned" in base.flags and len(base.sites) > 1:
+        base.flags |= {"copied"}
+
+
+def grown(m: Machine, node: ast.AST, value: Value) -> Value:
+    """Rows of a list that a loop filled with what nobody knows; UNKNOWN where it holds figures or nothing."""
+    if value.kind != "list" or value.items or value.rows or value.preds or value.element is None or value.is_data:
+        return UNKNOWN
+    if value.flags & {"figure", "columns", "ranking"} or value.element.items or value.element.table:
+        return UNKNOWN
+    new = m.fresh("array", node, how="unknown", learned=value.learned)
+    if "copied" in value.flags:
+        new.learned |= {m.learn(node, "augment", "append", new.rows, detail="append")}
+    return new
 
 
 def _of_loop(m: Machine, value: Value) -> Value:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from modelwright.checks.code.flow import (
     builtin_calls,
+    containers,
     data,
     hub_sets,
     judging,
@@ -49,6 +50,9 @@ def _data(c: Call) -> list[Value]:
 
 def _keep(m: Machine, c: Call, name: str) -> Value:
     values = _data(c) or [value for value in c.keywords.values() if value.is_data]
+    if not values and c.args and name in _GATHERING:
+        found = containers.grown(m, c.node, c.args[0])
+        values = [found] if found.rows else []
     if not values:
         return _kept_figure(m, c, name)
     new = merge([*values, *(value for value in c.args if not value.is_data)], const=UNSET, items=None)
@@ -91,6 +95,7 @@ def _kept_figure(m: Machine, c: Call, name: str) -> Value:
     return new
 
 
+_GATHERING = frozenset(["numpy.array", "numpy.asarray", "numpy.stack", "numpy.vstack", "pandas.DataFrame"])
 _CHOOSING = frozenset(["argmax", "argmin", "max", "min", "sorted", "argsort"])
 _INVERSE = {"exp": "log", "expm1": "log1p"}
 
@@ -337,6 +342,12 @@ def _loss(m: Machine, c: Call, name: str) -> Value:
     return merge(c.args, kind="scalar") if c.args else UNKNOWN
 
 
+def _turn(m: Machine, c: Call, name: str) -> Value:
+    """A picture turned over: of many rows, the same rows; of one thing in a loop, another picture of it."""
+    made = _keep(m, c, name)
+    return made if made.rows else made.copy(flags=made.flags | {"turned"})
+
+
 def _inplace(m: Machine, c: Call, name: str) -> Value:
     if c.args:
         c.args[0].flags |= {"shuffled"}
@@ -372,6 +383,7 @@ OPS: dict[str, Callable[[Machine, Call, str], Value]] = {
     "inplace": _inplace,
     "cv_train": judging.cross_validate,
     "early": _named,
+    "turn": _turn,
     "join": picture_sets.join_path,
     "hub_load": hub_sets.load,
     "hub_dict": hub_sets.collected,

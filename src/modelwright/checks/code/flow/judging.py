@@ -100,7 +100,9 @@ def cross_validate(m: Machine, c: Call, name: str) -> Value:
     m.predicts.append(asked)
     result = figure(judge, m)
     if last == "cross_val_predict":
-        return Value("prediction", rows=x.rows, preds=(asked,), flags=frozenset(["hard", "cv"]))
+        soft = c.const("method") in {"predict_proba", "decision_function", "predict_log_proba"}
+        flags = frozenset(["proba" if soft else "hard", "cv"])
+        return Value("prediction", rows=x.rows, preds=(asked,), flags=flags)
     if last in {"learning_curve", "validation_curve"}:
         return Value(
             "tuple", items=[result.copy() for _ in range(3 if last == "learning_curve" else 2)], preds=result.preds

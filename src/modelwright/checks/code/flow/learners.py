@@ -39,7 +39,9 @@ _FITTING = frozenset(
         "train_from_iterator",
     ]
 )
-_APPLYING = frozenset(["transform", "texts_to_sequences", "texts_to_matrix", "flow", "encode", "__call__"])
+_APPLYING = frozenset(
+    ["transform", "texts_to_sequences", "texts_to_matrix", "flow", "encode", "__call__", "infer_vector"]
+)
 _BOTH = frozenset(["fit_transform", "fit_predict"])
 _STOPPERS = frozenset(
     ["EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau", "early_stopping", "EarlyStoppingCallback"]
@@ -164,6 +166,11 @@ def _other(m: Machine, c: Call, est: Value, name: str) -> Value:
         return est.attrs[name]
     if name == "train" and role(est.cls) == "text":
         return est
+    if role(est.cls) == "net_search" and name in {"search", "get_best_models"}:
+        if name == "get_best_models":
+            return Value("list", element=est)
+        fit(m, c, est, name).stops = True
+        return UNKNOWN
     if name in {"train", "learn", "fine_tune"} and role(est.cls) == "hf_trainer":
         x = (est.attrs or {}).get("train_dataset", UNKNOWN)
         made = type(c)(c.node, [x], {})

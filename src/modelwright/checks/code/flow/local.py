@@ -112,8 +112,16 @@ def construct(m: Machine, cls: Value, args: list[Value], keywords: dict[str, Val
         rows = [value for value in held if value.rows and value.kind != "unknown"]
         if rows:  # a data set is the rows that it holds
             learned = frozenset(learn for value in rows for learn in value.all_learned)
+            marks = frozenset(flag for value in rows for flag in value.flags & {"windows", "lag", "window"})
             return rows[0].copy(
-                kind="tensor", attrs=new.attrs, scope=cls, func=cls.func, const=UNSET, learned=learned, cols=None
+                flags=rows[0].flags | marks,
+                kind="tensor",
+                attrs=new.attrs,
+                scope=cls,
+                func=cls.func,
+                const=UNSET,
+                learned=learned,
+                cols=None,
             )
     return new
 

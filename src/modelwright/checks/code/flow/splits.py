@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 def split(m: Machine, c: Call, name: str) -> Value:
     values = [containers.as_rows(value) for value in c.args]
+    for number, value in enumerate(values):
+        found = containers.grown(m, value.node or c.node.args[number], value) if number < len(c.node.args) else UNKNOWN
+        values[number] = found if found.rows else value
     if not values:
         return UNKNOWN
     return Value("tuple", items=split_parts(m, c, values, "train_test_split"))

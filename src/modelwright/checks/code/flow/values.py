@@ -58,6 +58,8 @@ class Value:
     index: tuple[Hashable, Hashable, str, Rows] | None = None
     #: stretches of shuffled positions: which division, and which side of it
     picks: tuple[tuple[Hashable, Hashable], ...] = ()
+    #: places that append to this list inside a loop
+    sites: frozenset[ast.AST] = frozenset()
     order: int = 0
     serial: int = 0
 

@@ -20,7 +20,7 @@ FUNCTIONS: dict[str, str] = {
              clip round around floor ceil nan_to_num where isnan isinf isfinite reshape ravel squeeze expand_dims
              transpose hstack column_stack c_ stack float32 float64 int32 int64 array_split sin cos tanh multiply add
              subtract divide matmul dot digitize searchsorted swapaxes moveaxis pad tile_cols delete insert
-             fliplr flipud rot90 logical_not logical_and logical_or maximum minimum select vectorize ma.masked
+             logical_not logical_and logical_or maximum minimum select vectorize ma.masked
              argmax argmin argsort
            stack: vstack concatenate r_ append row_stack
            stat: mean nanmean std nanstd var nanvar median nanmedian percentile nanpercentile quantile nanquantile
@@ -30,6 +30,11 @@ FUNCTIONS: dict[str, str] = {
            resample: repeat
            read: load loadtxt genfromtxt fromfile""",
     ),
+    **table("numpy", "turn: fliplr flipud rot90 flip roll"),
+    **table("cv2", "turn: flip rotate warpAffine"),
+    **table("PIL.ImageOps", "turn: mirror flip"),
+    **table("skimage.transform", "turn: rotate"),
+    **table("scipy.ndimage", "turn: rotate"),
     **table(
         "numpy.random",
         """random: rand randn random normal uniform randint random_sample standard_normal binomial poisson exponential

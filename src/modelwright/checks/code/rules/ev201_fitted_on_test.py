@@ -86,8 +86,11 @@ def _used(facts: Facts, fit: Fit) -> bool:
 
 def _model(facts: Facts, fit: Fit, twin: Fit | None) -> bool:
     """A model fitted on the test part, while a training part was there."""
-    if "Calibrat" in fit.cls or not _by_split(fit):
+    if not _by_split(fit):
         return False
+    if "Calibrat" in fit.cls:  # a part of its own may calibrate; not the one that then judges
+        judged = (sink for sink in sinks(facts.flow) if sink.fit is fit and sink.judge is not None)
+        return any(algebra.covers(fit.rows, sink.rows) for sink in judged)
     trained = any(algebra.apart(other.rows, fit.rows) and other.how != "step" for other in facts.flow.fits)
     asked = any(sink.fit is fit for sink in sinks(facts.flow))
     return trained and (asked or twin is not None)

@@ -129,7 +129,7 @@ def _ordered(facts: Facts) -> Iterator[CodeFinding]:
     told: set[ast.AST] = set()
     for split in facts.flow.splits:
         if (
-            split.how not in {"split", "train_test_split", "fold"}
+            split.how not in {"split", "train_test_split", "fold", "random_split"}
             or not split.shuffle
             or split.node in told
             or not split.inputs
