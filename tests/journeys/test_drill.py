@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from modelwright.core.clock import SystemClock
-from modelwright.lifecycle.drilling import is_fresh, last_drill
 from modelwright.lifecycle.workspace import Workspace
 from modelwright.registry import versions
+from modelwright.registry.drills import is_fresh, last_drill
 from tests.journeys import serving_parts as parts
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux")

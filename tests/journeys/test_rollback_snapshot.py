@@ -172,6 +172,47 @@ def test_killed_at_every_other_point(project: Path, point: str) -> None:
     _kill_and_finish(project, point)
 
 
+@pytest.mark.parametrize("point", ["restore.configuration.done", "restore.pointer.moved"])
+def test_what_was_killed_midway_can_be_undone_instead(project: Path, cli: Callable[..., Any], point: str) -> None:
+    before, space = _state(project), _space(project)
+    environment = {**os.environ, "MODELWRIGHT_FAILPOINT": f"{point}=kill"}
+    done = subprocess.run(
+        command(space, "rollback", "--to", "good"), cwd=project, capture_output=True, check=False, env=environment
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert _state(project) != before
+    other = cli("rollback", "--undo", "--reason", "not now", "--workspace", str(space), "--json")
+    assert other.code == 0, other.out
+    assert _state(project) == before
+    assert "undone" in other.json["said"]
+    again = cli("rollback", "--undo", "--workspace", str(space), "--json")
+    assert again.json["error"]["code"] == "rollback.nothing_to_undo"
+    kinds = [event.kind for event in Workspace(space).journal().read() if event.kind.startswith("restore.")]
+    assert (kinds[0], kinds[-1], kinds.count("restore.undone")) == ("restore.started", "restore.undone", 1)
+
+
+@pytest.mark.soak
+def test_the_lock_of_the_snapshot_is_installed_beside_and_taken_back(
+    project: Path, cli: Callable[..., Any], monkeypatch: Any
+) -> None:
+    """An environment of its own, by an empty lock, so that nothing is fetched; a later failure switches back."""
+    from modelwright.lifecycle.snapshotting import dependencies
+
+    now = dependencies.packages()
+    monkeypatch.setattr(dependencies, "packages", lambda: {**now, "another": "1.0"})
+    current = _space(project) / "environments" / "current"
+    monkeypatch.setenv("MODELWRIGHT_FAILPOINT", "restore.pointer.moved=raise")
+    failed = cli("rollback", "--to", "good", "--reinstall", "--workspace", str(_space(project)), "--json")
+    assert failed.json["error"]["code"] == "failpoint"
+    assert not current.is_symlink()
+    monkeypatch.delenv("MODELWRIGHT_FAILPOINT")
+    done = cli("rollback", "--to", "good", "--reinstall", "--workspace", str(_space(project)), "--json")
+    assert done.code == 0, done.out
+    said = next(step["said"] for step in done.json["steps"] if step["step"] == "dependencies")
+    assert "the lock is installed in" in said
+    assert (current / "bin" / "python").exists()
+
+
 @pytest.mark.parametrize(("step", "how"), [("pointer", "raise"), ("configuration", "full")])
 def test_a_step_that_fails_undoes_them_all(
     project: Path, cli: Callable[..., Any], monkeypatch: Any, step: str, how: str

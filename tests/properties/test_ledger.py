@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from modelwright.core.errors import ModelwrightError, StateError
 from modelwright.core.nouns import Decision
 from modelwright.core.plugins import load
-from modelwright.registry import promotion, rollout_state, rollouts, routes, versions
+from modelwright.registry import deleting, promotion, reigns, restoring, rollout_state, rollouts, routes, versions
 from modelwright.registry.manifest import FORMAT, FORMAT_VERSION, MANIFEST, digest_of_manifest
 from modelwright.registry.promotion import Promotion
 from modelwright.registry.rollout_plan import plan
@@ -227,7 +227,7 @@ class Ledger(RuleBasedStateMachine):
         self.root = Path(self.folder.name)
         self.journal = workspace(self.root, 3)
         self.champion: int | None = None
-        self.former: int | None = None
+        self.reigns = [1, 2, 3]  # the newest serves until somebody is crowned
         self.rollout: tuple[int, int] | None = None
         self.gone: set[int] = set()
         self.locked: set[int] = set()
@@ -236,9 +236,17 @@ class Ledger(RuleBasedStateMachine):
         if hasattr(self, "folder"):
             self.folder.cleanup()
 
+    @property
+    def former(self) -> int | None:
+        before = [one for one in self.reigns[:-1] if one not in self.gone and one != self.reigns[-1]]
+        return before[-1] if before else None
+
     def _crown(self, version: int) -> None:
+        if self.champion is None:
+            self.reigns = [one for one in self.reigns if one < version]
         if version != self.champion:
-            self.champion, self.former = version, self.champion
+            self.champion = version
+            self.reigns.append(version)
 
     def _usable(self, version: int) -> bool:
         return version not in self.gone and version not in self.locked
@@ -280,6 +288,26 @@ class Ledger(RuleBasedStateMachine):
         self.rollout = None
 
     @rule()
+    def back(self) -> None:
+        """To where a rollback goes by itself; a target in quarantine changes nothing, not even a rollout."""
+        now = reigns.past(self.journal.read(), NAME)
+        if now.before is None:
+            return
+        target = versions.show(self.journal, NAME, now.before)
+        allowed = self._usable(now.before)
+
+        def call() -> None:
+            restoring.point_back(self.journal, self.root, now, target, reason="x", reached=lambda _point: None)
+
+        self._expect(allowed, call)
+        if allowed:
+            if self.champion is None:
+                self.reigns = [one for one in self.reigns if one < now.before] + [now.before]
+            while self.reigns[-1] != now.before:
+                self.reigns.pop()
+            self.champion, self.rollout = now.before, None
+
+    @rule()
     def finish(self) -> None:
         allowed = self.rollout is not None and self._usable(self.rollout[1])
         to = self.rollout[1] if self.rollout else 1
@@ -301,14 +329,14 @@ class Ledger(RuleBasedStateMachine):
         now = datetime.now(UTC)
         self._expect(
             allowed,
-            lambda: promotion.delete(self.journal, NAME, version, reason="", keep_days=30, now_at=now),
+            lambda: deleting.delete(self.journal, NAME, version, reason="", keep_days=30, now_at=now),
         )
         if allowed:
             self.gone.add(version)
 
     @rule(version=st.integers(1, 3))
     def restore(self, version: int) -> None:
-        self._expect(version in self.gone, lambda: promotion.restore(self.journal, self.root, NAME, version))
+        self._expect(version in self.gone, lambda: deleting.restore(self.journal, self.root, NAME, version))
         self.gone.discard(version)
 
     @rule(version=st.integers(1, 3), locked=st.booleans())
@@ -328,7 +356,7 @@ class Ledger(RuleBasedStateMachine):
         running = rollout_state.active_of(events, NAME)
         assert (None if running is None else (running.plan.base, running.plan.to[0])) == self.rollout
         assert (NAME in routes.fold(events)) == (self.rollout is not None)
-        assert promotion.way_back(events, NAME) == self.former
+        assert reigns.past(events, NAME).before == self.former
         assert {version.version for version in versions.list_versions(now, NAME)} == {1, 2, 3} - self.gone
 
 

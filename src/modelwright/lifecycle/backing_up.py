@@ -24,7 +24,7 @@ import msgspec
 
 from modelwright.core.clock import new_run_id, timestamp
 from modelwright.core.errors import AdapterError, ModelwrightError, NotFoundError, StateError, did_you_mean
-from modelwright.lifecycle.copying_databases import SIDES, copy_online, problem
+from modelwright.lifecycle.copying_databases import SIDES, copy_journal, copy_online, problem
 from modelwright.lifecycle.failpoints import reached
 from modelwright.records.keys import NAME as SECRET
 from modelwright.registry.snapshots import Kept, Objects
@@ -150,6 +150,7 @@ def _contents(
 ) -> Iterator[tuple[Kept, bool]]:
     """The journal first, then the log while nobody seals it, then everything else."""
     from modelwright.lifecycle.prediction_log import log_folder
+    from modelwright.lifecycle.workspace import JOURNAL_URL
     from modelwright.records.manifest import Manifest
 
     if not (root / "journal.sqlite").is_file():
@@ -157,7 +158,10 @@ def _contents(
             "There is no journal in this workspace, so there is nothing to back up.",
             code="backup.empty", hint="say --workspace", subject="workspace",
         )  # fmt: skip
-    yield _database(root / "journal.sqlite", "journal.sqlite", store, dest)
+    with tempfile.TemporaryDirectory(dir=dest, prefix=".") as scratch:
+        copy_journal(root, Path(scratch) / "journal.sqlite")
+        kept, fresh = store.put(Path(scratch) / "journal.sqlite", "journal.sqlite")
+    yield msgspec.structs.replace(kept, mode=(root / "journal.sqlite").stat().st_mode & 0o777), fresh
     reached("backup.journal")
     log = log_folder(root)
     if log.is_dir():
@@ -171,7 +175,9 @@ def _contents(
     skip = (log, dest.absolute(), *(root / name for name in _LEFT_OUT))
     for file in _walk(root, notes, skip):
         path = file.relative_to(root).as_posix()
-        if path not in ("journal.sqlite", "lock", "rollback.lock") and not path.startswith("serving/live/"):
+        if path not in ("journal.sqlite", JOURNAL_URL, "lock", "rollback.lock") and not path.startswith(
+            "serving/live/"
+        ):
             with contextlib.suppress(FileNotFoundError):  # a draft that was renamed meanwhile is no part of anything
                 yield _kept(file, path, store, dest)
 

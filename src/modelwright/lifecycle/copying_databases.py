@@ -6,6 +6,7 @@ import contextlib
 import os
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 from modelwright.core.errors import AdapterError
 
@@ -41,6 +42,18 @@ def copy_online(source: Path, target: Path) -> None:
             hint="go back to a snapshot or a backup that holds it",
             subject=f"file:{source.name}",
         )
+
+
+def copy_journal(root: Path, target: Path) -> None:
+    """A workspace's journal as one SQLite file, wherever it is kept. Raises AdapterError."""
+    from modelwright.lifecycle.workspace import journal_url, open_journal
+
+    url = journal_url(root)
+    if not url:
+        copy_online(root / "journal.sqlite", target)
+        return
+    copy: Any = open_journal(target)
+    copy.adopt(open_journal(url).read())
 
 
 def _opened(path: Path) -> sqlite3.Connection:

@@ -11,70 +11,26 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterable
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from modelwright.core.clock import timestamp
 from modelwright.core.errors import ModelwrightError
-from modelwright.core.nouns import Event, ModelVersion
-from modelwright.lifecycle.copying_databases import copy_online
+from modelwright.core.nouns import ModelVersion
+from modelwright.lifecycle.copying_databases import copy_journal
 from modelwright.lifecycle.operation import Progress
 from modelwright.lifecycle.rolling_back import Order, roll_back
-from modelwright.registry import restoring, routes, versions
+from modelwright.registry import reigns, routes, versions
+from modelwright.registry.drills import DRILLED
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from datetime import datetime
 
     from modelwright.lifecycle.operation import Context
     from modelwright.lifecycle.workspace import Workspace
 
-DRILLED = "drill.finished"
-FRESH_DAYS = 30
 #: what issue and reports promise
 POINTER_LIMIT_S, ALL_LIMIT_S = 5.0, 60.0
 _CLIENTS, _PAUSE_S, _AROUND = 4, 0.005, 50
-
-
-class Drill(msgspec.Struct, frozen=True, kw_only=True):
-    """A drill as its event tells it."""
-
-    at: str
-    ok: bool
-    version: int
-    to: int
-    pointer_s: float
-    requests: int
-    failed: int
-    all_kinds_s: float | None = None
-    why: str = ""
-
-
-def last_drill(events: Iterable[Event], name: str) -> Drill | None:
-    """The newest drill of a model, passed or not."""
-    found = None
-    for event in events:
-        if event.kind == DRILLED and event.subject == f"model:{name}":
-            known = {key: event.payload[key] for key in Drill.__struct_fields__ if key in event.payload}
-            found = msgspec.convert({**known, "at": event.at}, Drill)
-    return found
-
-
-def is_fresh(drill: Drill | None, now: datetime, days: float = FRESH_DAYS) -> bool:
-    """Whether it passed, and no longer ago than so many days."""
-    return drill is not None and drill.ok and drill.at >= timestamp(now - timedelta(days=days))
-
-
-def open_conditions(events: Iterable[Event], name: str, now: datetime) -> tuple[str, ...]:
-    """What a promotion over a living champion is conditional on: that going back has been rehearsed lately."""
-    events = list(events)
-    living = restoring.past(events, name).titled
-    if not living or is_fresh(last_drill(events, name), now):
-        return ()
-    return (f"rehearse the way back (`modelwright drill {name}`): no drill has passed in the last {FRESH_DAYS:g} days",)
 
 
 def drill(
@@ -83,7 +39,7 @@ def drill(
 ) -> dict[str, Any]:  # fmt: skip
     """Raises NotFoundError (`model.unknown`) and StateError (`trial.start`); what else goes wrong is the result."""
     events = list(space.journal().read())
-    how = restoring.past(events, name)
+    how = reigns.past(events, name)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="modelwright-drill-") as folder:
         scratch = _copy(space, name, how, Path(folder))
@@ -108,20 +64,20 @@ def drill(
 # ---------------------------------------------------------------- copies
 
 
-def _copy(space: Workspace, name: str, how: restoring.Past, folder: Path) -> Workspace:
+def _copy(space: Workspace, name: str, how: reigns.Past, folder: Path) -> Workspace:
     """The journal, and the bundles of the live version and of where it would go back to."""
     from modelwright.lifecycle.workspace import Workspace as Space
 
     scratch = Space(folder / "project" / ".modelwright", actor="drill")
     scratch.root.mkdir(parents=True)
-    copy_online(space.root / "journal.sqlite", scratch.root / "journal.sqlite")
+    copy_journal(space.root, scratch.root / "journal.sqlite")
     journal = scratch.journal()
     wanted = {how.live, how.before} - {None}
     for version in versions.list_versions(journal, name):
         if version.version in wanted:
             _copy_bundle(space.root, scratch.root, version)
     for other in {one.name for one in versions.list_versions(journal)} - {name}:
-        live = restoring.past(journal.read(), other).live
+        live = reigns.past(journal.read(), other).live
         _copy_bundle(space.root, scratch.root, versions.show(journal, other, live))
     return scratch
 
@@ -137,7 +93,7 @@ def _copy_bundle(source: Path, target: Path, version: ModelVersion) -> None:
 def _second(scratch: Workspace, name: str) -> str:
     """A model that never had another version goes back to a twin of itself: the way is the same."""
     journal = scratch.journal()
-    only = versions.show(journal, name, restoring.past(journal.read(), name).live)
+    only = versions.show(journal, name, reigns.past(journal.read(), name).live)
     twin = versions.register(
         journal, name, bundle_digest=only.bundle_digest, run_id="drill", decision=only.decision,
         bundle_path=only.bundle_path,
@@ -158,9 +114,9 @@ def _pointer(
     note = ""
     if name in routes.fold(journal.read()):
         note = "a route or rollout is on its way; it was ended in the copy"
-    if restoring.past(journal.read(), name).before is None:
+    if reigns.past(journal.read(), name).before is None:
         note = _second(scratch, name)
-    live = versions.show(journal, name, restoring.past(journal.read(), name).live)
+    live = versions.show(journal, name, reigns.past(journal.read(), name).live)
     context.progress(Progress(step="drill", message=f"pointer of {name} from version {live.version}"))
     with trial_server(scratch.root, name, workers=2 if under_load else 1, hooks=sorted(hooks)) as server:
         path = f"/v1/models/{name}/predict"

@@ -57,10 +57,10 @@ class Plan:
 def measure(space: Workspace, plan: Plan, context: Context) -> tuple[ModelVersion, Deployment]:
     """Raises NotFoundError (`model.unknown`, `version.unknown`), SpecError, ModelError (`bundle.*`)."""
     from modelwright.lifecycle.rolling_back import check
-    from modelwright.registry import restoring, versions
+    from modelwright.registry import reigns, versions
 
     journal = space.journal()
-    how = restoring.past(journal.read(), plan.name)
+    how = reigns.past(journal.read(), plan.name)
     version = versions.show(journal, plan.name, how.live if plan.which == "champion" else plan.which)
     folder = space.root / version.bundle_path
     check(folder, version, plan.hooks)
@@ -235,7 +235,7 @@ def _monitoring(folder: Path) -> Monitoring | None:
 
 
 def _drilled(space: Workspace, name: str, now: datetime) -> Drilled | None:
-    from modelwright.lifecycle.drilling import last_drill
+    from modelwright.registry.drills import last_drill
 
     found = last_drill(space.journal().read(), name)
     if found is None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from modelwright.core.errors import ModelwrightError, StateError
 from modelwright.core.nouns import ModelVersion
 from modelwright.lifecycle.failpoints import reached
-from modelwright.registry import restoring
+from modelwright.registry import reigns, restoring
 
 if TYPE_CHECKING:
     from modelwright.lifecycle.workspace import Workspace
@@ -153,7 +153,7 @@ def _take_back(space: Workspace, order: Order, target: ModelVersion, former: int
 
     journal = space.journal()
     events = list(journal.read())
-    if restoring.past(events, order.name).live == target.version and former != target.version:
+    if reigns.past(events, order.name).live == target.version and former != target.version:
         versions.promote(journal, order.name, former, reason=f"rollback refused: {why}"[:500], force=True)
         told = {"from": former, "to": former, "refused": why, "reason": order.reason}
         journal.append(restoring.FINISHED, f"model:{order.name}", told)

@@ -23,6 +23,8 @@ from modelwright.core.ports import Journal
 from modelwright.core.run import RunRecord
 
 _RECORD = "run.json"
+#: a file with one line, where the journal is kept elsewhere
+JOURNAL_URL = "journal.url"
 
 
 class Workspace:
@@ -32,6 +34,7 @@ class Workspace:
         self.root = root.absolute()
         self._actor = actor
         self._clock = clock or SystemClock()
+        self._journal: tuple[str, Journal] | None = None
 
     @property
     def runs(self) -> Path:
@@ -50,10 +53,11 @@ class Workspace:
         return self.root / "data"
 
     def journal(self) -> Journal:
-        journal: Journal = load("journals", "sqlite")(
-            self.root / "journal.sqlite", actor=self._actor, clock=self._clock
-        )
-        return journal
+        """In `journal.sqlite`, or where `journal.url` says. One object as long as that is so: it reads on."""
+        url = journal_url(self.root)
+        if self._journal is None or self._journal[0] != url:
+            self._journal = (url, open_journal(url or self.root / "journal.sqlite", self._actor, self._clock))
+        return self._journal[1]
 
     def run_folder(self, run_id: str) -> Path:
         return self.runs / run_id
@@ -124,6 +128,22 @@ class Workspace:
             handle.write(str(os.getpid()))
             handle.flush()
             yield
+
+
+def journal_url(root: Path) -> str:
+    """The address of a journal that is not kept in the workspace; empty where it is."""
+    try:
+        return (root / JOURNAL_URL).read_text().strip()
+    except FileNotFoundError:
+        return ""
+
+
+def open_journal(place: Path | str, actor: str = "local", clock: Clock | None = None) -> Journal:
+    """A file by its path, anything else by its URL, whose scheme names the plugin. Raises NotFoundError
+    (`plugin.unknown`)."""
+    kind = "sqlite" if isinstance(place, Path) else place.partition("://")[0]
+    journal: Journal = load("journals", kind)(place, actor=actor, clock=clock)
+    return journal
 
 
 def _try_lock(handle: IO[str]) -> bool:

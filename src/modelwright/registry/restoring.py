@@ -1,92 +1,18 @@
-"""Which version served before, and moving the pointer back to it: a fold over the journal and a compare-and-append."""
+"""Moving the pointer back to a version that served: chosen from the past, then a compare-and-append."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-import msgspec
-
 from modelwright.core.errors import NotFoundError, StateError, did_you_mean
 from modelwright.core.nouns import Decision, Event, ModelVersion
 from modelwright.core.ports import Journal
 from modelwright.registry import promotion, rollout_state, routes, versions
+from modelwright.registry.reigns import Past, made_champion, past
 
-CHAMPION = "champion"
 STARTED, FINISHED = "rollback.started", "rollback.finished"
 _TRIES = 8
-
-
-class Past(msgspec.Struct, frozen=True, kw_only=True):
-    """How one model came to serve what it serves. `stack` ends with the live version; going back takes it off."""
-
-    name: str
-    stack: tuple[int, ...]
-    ever: frozenset[int]  # every version that was live for all
-    titled: bool  # whether an alias says so; without one the newest version serves
-    routed: bool  # whether a route shares the requests now
-
-    @property
-    def live(self) -> int:
-        return self.stack[-1]
-
-    @property
-    def before(self) -> int | None:
-        return self.stack[-2] if len(self.stack) > 1 else None
-
-
-def past(events: Iterable[Event], name: str) -> Past:
-    """Raises NotFoundError (`model.unknown`)."""
-    events = list(events)
-    stack: list[int] = []
-    titled = False
-    for event in events:
-        if event.subject != f"model:{name}":
-            continue
-        if event.kind == versions.REGISTERED and not titled:
-            stack.append(event.payload["version"])
-        elif (champion := _made_champion(event)) is not None:
-            if not titled:  # the newest served until somebody chose; what is newer than the choice is no way back
-                stack, titled = [one for one in stack if one < champion], True
-            _moved(stack, champion, back="rolled_back_from" in event.payload)
-    if not stack:
-        known = {event.subject.removeprefix("model:") for event in events if event.kind == versions.REGISTERED}
-        raise NotFoundError(
-            f"There is no model named '{name}'.",
-            code="model.unknown",
-            hint=did_you_mean(name, known) if known else "train one first",
-            subject=f"model:{name}",
-        )
-    return Past(
-        name=name, stack=tuple(stack), ever=frozenset(_ever(events, name)), titled=titled,
-        routed=name in routes.fold(events),
-    )  # fmt: skip
-
-
-def _moved(stack: list[int], version: int, *, back: bool) -> None:
-    if back and version in stack:
-        while stack[-1] != version:
-            stack.pop()
-    elif not stack or stack[-1] != version:
-        stack.append(version)
-
-
-def _ever(events: Sequence[Event], name: str) -> Iterable[int]:
-    titled = False
-    for event in events:
-        if event.subject == f"model:{name}":
-            if event.kind == versions.REGISTERED and not titled:
-                yield event.payload["version"]
-            elif (champion := _made_champion(event)) is not None:
-                titled = True
-                yield champion
-
-
-def _made_champion(event: Event) -> int | None:
-    """The version that an event has made champion: by hand, or as a rollout ended."""
-    if event.kind == versions.ALIASED and event.payload["alias"] == CHAMPION:
-        return int(event.payload["version"])
-    return event.payload.get("champion") if event.kind == rollout_state.FINISHED else None
 
 
 def choose(events: Sequence[Event], name: str, to: int | None) -> tuple[Past, ModelVersion]:
@@ -141,13 +67,13 @@ def unfinished(events: Iterable[Event], name: str) -> Event | None:
             continue
         if event.kind == STARTED:
             begun = event
-        elif event.kind == FINISHED or (begun is not None and _made_champion(event) not in (None, begun.payload["to"])):
+        elif event.kind == FINISHED or (begun is not None and made_champion(event) not in (None, begun.payload["to"])):
             begun = None
     return begun
 
 
 def _asked(target: ModelVersion, reason: str) -> promotion.Promotion:
-    return promotion.Promotion(name=target.name, version=target.version, reason=reason)
+    return promotion.Promotion(name=target.name, version=target.version, reason=reason, back=True)
 
 
 def point_back(
@@ -171,6 +97,9 @@ def point_back(
                 hint=f"look at what is live now (`modelwright models history {target.name}`), and say it again",
                 subject=subject,
             )
+        there = now.live == target.version and now.titled
+        # asked before anything ends: what cannot be gone back to ends nothing
+        facts = {} if there else promotion.gate(seen, root, _asked(target, reason))
         try:
             running = rollout_state.active_of(events, target.name)
             if running is not None:
@@ -178,11 +107,10 @@ def point_back(
                 journal.append(rollout_state.ABORTED, subject, ended, expected=last)
             elif now.routed:
                 routes.set_route(journal, target.name, routes.RouteState(), expected=last)
-            elif now.live == target.version and now.titled:
+            elif there:
                 return
             else:
-                facts = {"before": now.live if now.titled else None, "rolled_back_from": now.live,
-                         **promotion.gate(seen, root, _asked(target, reason))}  # fmt: skip
+                facts |= {"before": now.live if now.titled else None, "rolled_back_from": now.live}
                 forced = target.decision is Decision.NEEDS_REWORK  # it served before
                 versions.promote(seen, target.name, target.version, reason=reason, force=forced, facts=facts)
                 return

@@ -1,8 +1,8 @@
 """Model versions and their aliases: a fold over the journal, changed only by compare-and-append.
 
 Events, all with the subject `model:<name>`: `version.registered`, `alias.set`, `version.deleted`, `version.restored`,
-`version.quarantined`, `version.released`; a `rollout.finished` that names a champion moves that alias too. Nothing else
-is stored.
+`version.purged`, `version.quarantined`, `version.released`; a `rollout.finished` that names a champion moves that alias
+too. Nothing else is stored.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from modelwright.registry import rollout_state
 
 REGISTERED = "version.registered"
 ALIASED = rollout_state.ALIASED
-DELETED, RESTORED = "version.deleted", "version.restored"
+DELETED, RESTORED, PURGED = "version.deleted", "version.restored", "version.purged"
 QUARANTINED, RELEASED = "version.quarantined", "version.released"
 #: events that say which versions there are and which aliases they bear
-KINDS = (REGISTERED, ALIASED, DELETED, RESTORED, QUARANTINED, RELEASED, rollout_state.FINISHED)
+KINDS = (REGISTERED, ALIASED, DELETED, RESTORED, PURGED, QUARANTINED, RELEASED, rollout_state.FINISHED)
 ALIASES = ("champion", "challenger")
 _NAME = re.compile(r"^[a-z][a-z0-9_-]{0,63}$")
 _TRIES = 64

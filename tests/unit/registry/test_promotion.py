@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from modelwright.core.errors import NotFoundError, StateError
 from modelwright.core.nouns import Decision
-from modelwright.registry import promotion, rollouts, routes, versions
+from modelwright.registry import deleting, drills, promotion, restoring, rollouts, routes, versions
 from modelwright.registry.promotion import Promotion, promote
 from modelwright.registry.rollout_plan import plan
 from modelwright.registry.routes import ArmState, RouteState
@@ -117,7 +118,7 @@ def test_what_is_in_use_is_not_deleted_and_what_is_deleted_comes_back(tmp_path: 
     journal = workspace(tmp_path, 5)
 
     def delete(version: int) -> Any:
-        return promotion.delete(journal, NAME, version, reason="old", keep_days=30, now_at=NOW)
+        return deleting.delete(journal, NAME, version, reason="old", keep_days=30, now_at=NOW)
 
     assert code(lambda: delete(5)) == "version.in_use", "the newest answers while nobody is champion"
     promote(journal, tmp_path, wanted(1))
@@ -128,17 +129,17 @@ def test_what_is_in_use_is_not_deleted_and_what_is_deleted_comes_back(tmp_path: 
     assert delete(5).payload["kept_until"] == "2026-12-21T00:00:00+00:00"
     assert code(lambda: versions.show(journal, NAME, 5)) == "version.unknown"
     assert code(lambda: promote(journal, tmp_path, wanted(5))) == "version.unknown"
-    assert promotion.restore(journal, tmp_path, NAME, 5).version == 5
-    assert code(lambda: promotion.restore(journal, tmp_path, NAME, 5)) == "version.unknown"
+    assert deleting.restore(journal, tmp_path, NAME, 5).version == 5
+    assert code(lambda: deleting.restore(journal, tmp_path, NAME, 5)) == "version.unknown"
     delete(5)
     (tmp_path / "runs/r5/bundle/manifest.json").unlink()
-    assert code(lambda: promotion.restore(journal, tmp_path, NAME, 5)) == "bundle.missing"
+    assert code(lambda: deleting.restore(journal, tmp_path, NAME, 5)) == "bundle.missing"
 
 
 def test_a_number_is_never_given_twice(tmp_path: Path) -> None:
     journal = workspace(tmp_path, 3)
     promote(journal, tmp_path, wanted(1))
-    promotion.delete(journal, NAME, 3, reason="", keep_days=1, now_at=NOW)
+    deleting.delete(journal, NAME, 3, reason="", keep_days=1, now_at=NOW)
     made = versions.register(journal, NAME, bundle_digest="sha256:x", run_id="r9", decision=Decision.APPROVE)
     assert made.version == 4
 
@@ -153,6 +154,47 @@ def test_a_rollout_stands_in_the_way_unless_it_is_an_emergency(tmp_path: Path) -
     rollouts.start(journal, tmp_path, NAME, plan("canary", (2,), steps="50", stops=()), actor="ada")
     promote(journal, tmp_path, wanted(3, supersede=True))
     assert (rollouts.latest(journal, NAME).state, versions.aliases(journal, NAME)["champion"]) == ("superseded", 3)
+
+
+def test_without_a_fresh_drill_it_is_conditional_by_every_way_in(tmp_path: Path) -> None:
+    journal = workspace(tmp_path, 4)
+
+    def kept() -> tuple[str, bool]:
+        payload = versions.history(journal, NAME)[-1].payload
+        return payload["decision"], any("drill" in one for one in payload["conditions"])
+
+    assert promote(journal, tmp_path, wanted(1)).conditions == (), "nobody reigns yet, so there is no way back"
+    assert kept() == ("APPROVE", False)
+    promote(journal, tmp_path, wanted(2))
+    assert kept() == ("CONDITIONAL", True)
+    promote(journal, tmp_path, wanted(3, supersede=True))
+    assert kept() == ("CONDITIONAL", True)
+    rollouts.start(journal, tmp_path, NAME, plan("canary", (4,), steps="50", stops=()), actor="ada")
+    rollouts.finish(journal, tmp_path, NAME, champion=4, reason="", actor="rollout")
+    assert kept() == ("CONDITIONAL", True)
+    now = list(journal.read())
+    how, target = restoring.choose(now, NAME, None)
+    restoring.point_back(journal, tmp_path, how, target, reason="", reached=lambda _point: None)
+    assert kept() == ("APPROVE", False), "going back asks for no rehearsal"
+    drilled = {"ok": True, "version": 3, "to": 2, "pointer_s": 0.5, "requests": 100, "failed": 0}
+    journal.append(drills.DRILLED, f"model:{NAME}", drilled)
+    promote(journal, tmp_path, wanted(4))
+    assert kept() == ("APPROVE", False)
+    late = datetime.now(UTC) + timedelta(days=drills.FRESH_DAYS + 1)
+    promote(journal, tmp_path, wanted(1, at=late))
+    assert kept() == ("CONDITIONAL", True)
+
+
+def test_a_target_in_quarantine_is_refused_before_a_rollout_ends(tmp_path: Path) -> None:
+    journal = workspace(tmp_path, 3)
+    for version in (1, 2):
+        promote(journal, tmp_path, wanted(version))
+    rollouts.start(journal, tmp_path, NAME, plan("canary", (3,), steps="50", stops=()), actor="ada")
+    promotion.quarantine(journal, NAME, 1, "it crashed")
+    how, target = restoring.choose(list(journal.read()), NAME, None)
+    back = partial(restoring.point_back, journal, tmp_path, how, target, reason="", reached=lambda _point: None)
+    assert code(back) == "version.quarantined"
+    assert rollouts.latest(journal, NAME).state == "running"
 
 
 def test_the_journal_in_another_process_says_the_same(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from modelwright.core.errors import ModelwrightError, SpecError
 from modelwright.core.nouns import Decision
-from modelwright.registry import promotion, rollout_rules, rollout_state, rollouts, routes, versions
+from modelwright.registry import deleting, promotion, reigns, rollout_rules, rollout_state, rollouts, routes, versions
 from modelwright.registry.promotion import Promotion, promote
 from modelwright.registry.rollout_plan import plan, seconds, stop_rule
 from modelwright.registry.rollout_rules import ArmRows, Evidence, decide
@@ -69,7 +69,7 @@ def test_the_route_follows_each_step_and_the_champion_follows_the_end(tmp_path: 
         journal, tmp_path, NAME, champion=2, reason="well done", actor="rollout", token=token, at=now
     )
     assert (ended.state, shares(journal), versions.aliases(journal, NAME)) == ("finished", [], {"champion": 2})
-    assert promotion.way_back(list(journal.read()), NAME) == 1
+    assert reigns.past(journal.read(), NAME).before == 1
 
 
 def test_a_move_that_was_decided_on_another_state_is_not_made(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_one_rollout_at_a_time_and_none_of_what_may_not_be_promoted(tmp_path: Pa
     journal, _ = begin(tmp_path, made)
     assert code(lambda: rollouts.start(journal, tmp_path, NAME, made, actor="ada")) == "rollout.running"
     assert code(lambda: routes.set_route(journal, NAME, routes.RouteState())) == "rollout.running"
-    assert code(lambda: promotion.delete(journal, NAME, 2, reason="", keep_days=1, now_at=datetime.now(UTC))) == (
+    assert code(lambda: deleting.delete(journal, NAME, 2, reason="", keep_days=1, now_at=datetime.now(UTC))) == (
         "version.in_use"
     )
     rollouts.abort(journal, NAME, reason="x")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
+from modelwright.adapters.journals._shared import event_of, lost_race, missing, read_on, row_of
 from modelwright.core.clock import Clock, SystemClock, timestamp
-from modelwright.core.errors import AdapterError, StateError
+from modelwright.core.errors import AdapterError
 from modelwright.core.nouns import Event
 
 _SCHEMA = """
@@ -27,6 +26,10 @@ CREATE TRIGGER IF NOT EXISTS events_are_final BEFORE UPDATE ON events
 BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 CREATE TRIGGER IF NOT EXISTS events_are_kept BEFORE DELETE ON events
 BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+"""
+_MOVED = """
+CREATE TRIGGER IF NOT EXISTS journal_has_moved BEFORE INSERT ON events
+BEGIN SELECT RAISE(ABORT, 'the journal has moved elsewhere'); END
 """
 _LAID = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'events'"
 _BUSY_TIMEOUT_S = 10.0
@@ -44,33 +47,19 @@ class SqliteJournal:
 
     def append(self, kind: str, subject: str, payload: Mapping[str, Any], *, expected: int | None = None) -> Event:
         """Append durably. Raises StateError (`journal.lost_race`) when somebody else wrote first."""
-        text = msgspec.json.encode(payload).decode()
-        try:
-            with closing(self._open(create=True)) as connection, connection:
-                connection.execute("BEGIN IMMEDIATE")
-                last = connection.execute("SELECT coalesce(max(sequence), 0) FROM events").fetchone()[0]
-                if expected is not None and expected != last:
-                    raise StateError(
-                        f"Somebody else changed '{subject}' first (event {last}, expected {expected}).",
-                        code="journal.lost_race",
-                        hint="look at the present state and try again",
-                        subject=subject,
-                        retryable=True,
-                    )
-                event = Event(
-                    sequence=last + 1,
-                    at=timestamp(self._clock.now()),
-                    actor=self._actor,
-                    kind=kind,
-                    subject=subject,
-                    payload=dict(payload),
-                )
-                connection.execute(
-                    "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)",
-                    (event.sequence, event.at, event.actor, kind, subject, text),
-                )
-        except sqlite3.Error as error:
-            raise self._failed(error) from error
+        with self._writing() as connection:
+            last = connection.execute("SELECT coalesce(max(sequence), 0) FROM events").fetchone()[0]
+            if expected is not None and expected != last:
+                raise lost_race(subject, last, expected)
+            event = Event(
+                sequence=last + 1,
+                at=timestamp(self._clock.now()),
+                actor=self._actor,
+                kind=kind,
+                subject=subject,
+                payload=dict(payload),
+            )
+            connection.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", row_of(event))
         return event
 
     def read(self, after: int = 0) -> Iterator[Event]:
@@ -79,14 +68,35 @@ class SqliteJournal:
         if after:
             yield from self._fetched(after)
             return
-        seen = self._seen
-        fresh = self._fetched(seen[-1].sequence - 1 if seen else 0)
-        if seen and fresh[:1] == seen[-1:]:
-            fresh = [*seen, *fresh[1:]]
-        elif seen:  # another file lies there now, as after a restore
-            fresh = self._fetched(0)
-        self._seen = fresh
-        yield from fresh
+        self._seen = read_on(self._seen, self._fetched)
+        yield from self._seen
+
+    def adopt(self, events: Iterable[Event]) -> None:
+        """Take over another journal, times and actors unchanged, all or nothing. Raises StateError
+        (`journal.occupied`) where there is anything but its beginning."""
+        with self._writing() as connection:
+            held = connection.execute("SELECT * FROM events ORDER BY sequence").fetchall()
+            connection.execute("DROP TRIGGER IF EXISTS journal_has_moved")
+            lacking = missing(list(map(event_of, held)), list(events), self._path.name)
+            connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", map(row_of, lacking))
+
+    def retire(self, last: int) -> None:
+        """Take no event after this one: the journal goes on elsewhere. Raises StateError (`journal.lost_race`) where
+        there is one already."""
+        with self._writing() as connection:
+            there = connection.execute("SELECT coalesce(max(sequence), 0) FROM events").fetchone()[0]
+            if there != last:
+                raise lost_race("journal", there, last)
+            connection.execute(_MOVED)
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with closing(self._open(create=True)) as connection, connection:
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
 
     def _fetched(self, after: int) -> list[Event]:
         if not self._path.exists():
@@ -100,11 +110,7 @@ class SqliteJournal:
                 ).fetchall()
         except sqlite3.Error as error:
             raise self._failed(error) from error
-        return [
-            Event(sequence=sequence, at=at, actor=actor, kind=kind, subject=subject,
-                  payload=msgspec.json.decode(payload))
-            for sequence, at, actor, kind, subject, payload in rows
-        ]  # fmt: skip
+        return [event_of(row) for row in rows]
 
     def _open(self, *, create: bool) -> sqlite3.Connection:
         if create:

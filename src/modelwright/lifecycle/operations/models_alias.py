@@ -30,6 +30,7 @@ def perform(request: Request, context: Context) -> dict[str, Any]:
     wanted = Promotion(
         name=request.name, version=request.version, alias=request.alias, reason=request.reason,
         override=request.override, actor=context.actor, supersede=True,
+        at=context.clock.now(),
     )  # fmt: skip
     done = promote(space.journal(), space.root, wanted)
     return {

@@ -19,11 +19,11 @@ class Request(_Request, frozen=True, kw_only=True):
 
 def perform(request: Request, context: Context) -> dict[str, Any]:
     from modelwright.lifecycle.workspace import Workspace
-    from modelwright.registry import promotion
+    from modelwright.registry import deleting
 
     space = Workspace(context.workspace, actor=context.actor, clock=context.clock)
     journal = space.journal()
-    event = promotion.delete(
+    event = deleting.delete(
         journal, request.name, request.version, reason=request.reason, keep_days=request.keep_days,
         now_at=context.clock.now(),
     )  # fmt: skip

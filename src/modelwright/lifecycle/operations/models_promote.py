@@ -25,20 +25,15 @@ class Request(_Request, frozen=True, kw_only=True):
 
 
 def perform(request: Request, context: Context) -> dict[str, Any]:
-    from modelwright.lifecycle.drilling import open_conditions
     from modelwright.lifecycle.workspace import Workspace
     from modelwright.registry.promotion import Promotion, promote
 
     space = Workspace(context.workspace, actor=context.actor, clock=context.clock)
-    journal = space.journal()
-    known = any(event.subject == f"model:{request.name}" for event in journal.read())
-    crowned = known and request.alias == "champion"
-    undrilled = open_conditions(journal.read(), request.name, context.clock.now()) if crowned else ()
     wanted = Promotion(
         name=request.name, version=request.version, alias=request.alias, reason=request.reason,
-        expect=request.expect, override=request.override, actor=context.actor, conditions=undrilled,
+        expect=request.expect, override=request.override, actor=context.actor, at=context.clock.now(),
     )  # fmt: skip
-    done = promote(journal, space.root, wanted)
+    done = promote(space.journal(), space.root, wanted)
     return {
         **msgspec.to_builtins(done.version), "alias": done.alias, "before": done.before, "by": context.actor,
         "conditions": list(done.conditions), "overridden": done.overridden,

@@ -18,11 +18,11 @@ class Request(_Request, frozen=True, kw_only=True):
 
 def perform(request: Request, context: Context) -> dict[str, Any]:
     from modelwright.lifecycle.workspace import Workspace
-    from modelwright.registry import promotion
+    from modelwright.registry import deleting
 
     space = Workspace(context.workspace, actor=context.actor, clock=context.clock)
     journal = space.journal()
-    back = promotion.restore(journal, space.root, request.name, request.version)
+    back = deleting.restore(journal, space.root, request.name, request.version)
     return {**msgspec.to_builtins(back), "state": "restored"}
 
 

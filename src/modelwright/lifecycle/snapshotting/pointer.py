@@ -14,7 +14,7 @@ from modelwright.core.errors import StateError
 from modelwright.lifecycle.failpoints import reached
 from modelwright.lifecycle.snapshotting.taking import pointers
 from modelwright.lifecycle.snapshotting.work import DONE, UNCHANGED, Work
-from modelwright.registry import restoring, rollout_state, rollouts, routes, versions
+from modelwright.registry import reigns, restoring, rollout_state, rollouts, routes, versions
 from modelwright.registry.snapshots import PointerState
 
 _LOOK_S = 0.02
@@ -59,9 +59,9 @@ def _point(work: Work, wanted: dict[str, PointerState], reason: str) -> int:
         if rollout_state.active_of(journal.read(), name) is not None:
             rollouts.abort(journal, name, reason=reason, rule="rollback")
         events = list(journal.read())
-        how, now = restoring.past(events, name), pointers(events)[name]
+        how, now = reigns.past(events, name), pointers(events)[name]
         target = next(one for one in versions.fold(events) if one.name == name and one.version == state.live)
-        if now.live != state.live or (restoring.CHAMPION in state.aliases and not how.titled):
+        if now.live != state.live or (reigns.CHAMPION in state.aliases and not how.titled):
             restoring.point_back(journal, work.space.root, how, target, reason=reason, reached=reached)
             moved += 1
         challenger = state.aliases.get("challenger")

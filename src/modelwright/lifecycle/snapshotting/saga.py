@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -27,6 +29,7 @@ from modelwright.lifecycle.snapshotting.dependencies import Dependencies
 from modelwright.lifecycle.snapshotting.pointer import Pointer
 from modelwright.lifecycle.snapshotting.validation import Validation
 from modelwright.lifecycle.snapshotting.work import Step, Wish, Work
+from modelwright.lifecycle.workspace import journal_url
 from modelwright.registry import snapshots
 
 if TYPE_CHECKING:
@@ -49,6 +52,7 @@ class Begun(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     snapshot: str
     prior: dict[str, dict[str, Any]]
+    project: str = ""  # where it began, wherever it is gone on with
     touched: tuple[str, ...] = ()  # steps that began
     done: dict[str, dict[str, Any]] = {}
 
@@ -59,8 +63,9 @@ def unfinished(events: Iterable[Event]) -> Begun | None:
         payload = event.payload
         if event.kind == STARTED:
             begun = Begun(
-                id=event.subject.removeprefix("restore:"), snapshot=payload["snapshot"], prior=payload["prior"]
-            )
+                id=event.subject.removeprefix("restore:"), snapshot=payload["snapshot"], prior=payload["prior"],
+                project=payload.get("project", ""),
+            )  # fmt: skip
         elif begun is not None and event.subject == f"restore:{begun.id}":
             if event.kind in (FINISHED, UNDONE):
                 begun = None
@@ -79,6 +84,8 @@ def go_back(space: Workspace, wish: Wish, context: Context) -> dict[str, Any]:
         told = _whole_journal(space, wish)
         events = list(space.journal().read())
         begun = unfinished(events)
+        if begun is not None and begun.project:
+            wish = replace(wish, project=Path(begun.project))
         if wish.undo:
             return _undo_by_hand(space, wish, context, begun, began)
         snapshot = snapshots.read(space.root, str(wish.to))
@@ -111,7 +118,8 @@ def _start(work: Work) -> Begun:
     """Ask every step what stands in its way before the first one changes anything."""
     prior = {step.name: step.prepare(work) for step in STEPS}
     reached("restore.prepared")
-    payload = {"snapshot": work.snapshot.id, "prior": prior, "reason": work.wish.reason}
+    project = str(work.wish.project.absolute())
+    payload = {"snapshot": work.snapshot.id, "prior": prior, "reason": work.wish.reason, "project": project}
     work.space.journal().append(STARTED, f"restore:{work.id}", payload)
     return Begun(id=work.id, snapshot=work.snapshot.id, prior=prior)
 
@@ -178,6 +186,8 @@ def _undo_by_hand(space: Workspace, wish: Wish, context: Context, begun: Begun |
 def _whole_journal(space: Workspace, wish: Wish) -> dict[str, str]:
     """A journal that cannot be read is rebuilt first: nothing else could be written down."""
     journal = space.root / "journal.sqlite"
+    if journal_url(space.root):
+        return {}  # its server looks after it
     wrong = "it is missing" if not journal.is_file() else problem(journal)
     if not wrong or "locked" in wrong:
         return {}

@@ -11,12 +11,12 @@ from modelwright.core.clock import new_run_id, timestamp
 from modelwright.core.digests import digest
 from modelwright.core.errors import SpecError, StateError
 from modelwright.core.nouns import Event, ModelVersion
-from modelwright.lifecycle.copying_databases import copy_online
+from modelwright.lifecycle.copying_databases import copy_journal
 from modelwright.lifecycle.environment import packages
 from modelwright.lifecycle.failpoints import reached
 from modelwright.lifecycle.snapshotting import git
 from modelwright.lifecycle.snapshotting.git import Repository
-from modelwright.registry import restoring, routes, snapshots, versions
+from modelwright.registry import reigns, routes, snapshots, versions
 from modelwright.registry.snapshots import BundleState, CodeState, Kept, PointerState, Snapshot
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def take(
         return kept
 
     with tempfile.TemporaryDirectory(dir=_made(snapshots.folder(space.root)), prefix=".") as scratch:
-        copy_online(journal_file, Path(scratch) / "journal.sqlite")
+        copy_journal(space.root, Path(scratch) / "journal.sqlite")
         kept_journal = keep(Path(scratch), "journal.sqlite")
         from modelwright.core.plugins import load
 
@@ -88,7 +88,7 @@ def pointers(events: Iterable[Event]) -> dict[str, PointerState]:
     known = versions.fold(events)
     for name in dict.fromkeys(version.name for version in known):
         aliases = {alias: one.version for one in known if one.name == name for alias in one.aliases}
-        live = aliases.get(restoring.CHAMPION) or [one.version for one in known if one.name == name][-1]
+        live = aliases.get(reigns.CHAMPION) or [one.version for one in known if one.name == name][-1]
         found[name] = PointerState(live=live, aliases=aliases, route=shared.get(name, routes.RouteState()))
     return found
 
