@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from modelwright.checks.code.asking import words
+from modelwright.checks.code.call_index import calls_met
 from modelwright.checks.code.names import Names
 from modelwright.checks.code.nouns import Kind, Role, Source
 
@@ -42,6 +43,7 @@ _LEARNS = frozenset(
 )
 _LEARNS_BY_NAME = frozenset(["lightgbm.train", "xgboost.train", "xgboost.cv", "lightgbm.cv", "catboost.train"])
 _LEARNS_BY_TAIL = frozenset(["cross_val_score", "cross_validate", "cross_val_predict"])
+_LAST_WORDS = _LEARNS_BY_TAIL | {name.rpartition(".")[2] for name in _LEARNS_BY_NAME}
 _SCRIPT_STEMS = ("train", "finetune", "fine_tune", "fit_", "main")
 
 
@@ -52,10 +54,10 @@ def of(source: Source, names: Names) -> Role:
     if _is_test(parts, stem, names):
         return Role.TEST
     if source.kind is Kind.NOTEBOOK:
-        return Role.TRAINING if _learns(names, names.calls) else Role.NOTEBOOK
+        return Role.TRAINING if learning_calls(names) else Role.NOTEBOOK
     if is_serving(names):
         return Role.SERVING
-    learning = [call for call in names.calls if is_learning(names, call)]
+    learning = learning_calls(names)
     if learning and (_runs_when_started(names, learning) or (_is_started(names) and stem.startswith(_SCRIPT_STEMS))):
         return Role.TRAINING
     if learning and _is_started(names) and _reaches_learning(names, learning):
@@ -65,6 +67,12 @@ def of(source: Source, names: Names) -> Role:
     if names.functions or len(names.nodes(ast.ClassDef)) > 0:
         return Role.LIBRARY
     return Role.OTHER
+
+
+def learning_calls(names: Names) -> list[ast.Call]:
+    """The calls that fit something or run a gradient step, in the order of the text."""
+    met = calls_met(names, to=_LEARNS, known=_LAST_WORDS)
+    return [call for call in met if is_learning(names, call)]
 
 
 def is_learning(names: Names, call: ast.Call) -> bool:
@@ -111,10 +119,6 @@ def _is_test(parts: list[str], stem: str, names: Names) -> bool:
         return False
     named = stem.startswith("test_") or stem.endswith("_test") or "tests" in parts[:-1] or "test" in parts[:-1]
     return named or bool(names.modules & {"pytest", "unittest", "hypothesis"})
-
-
-def _learns(names: Names, calls: list[ast.Call]) -> bool:
-    return any(is_learning(names, call) for call in calls)
 
 
 def _runs_when_started(names: Names, learning: list[ast.Call]) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from modelwright.checks.code.asking import constant, is_false, tail, words, written
+from modelwright.checks.code.call_index import calls_known
 from modelwright.checks.code.facts import Facts
 from modelwright.checks.code.origins import Origins
 
@@ -36,6 +37,8 @@ class TorchCode:
     trains: list[ast.Call] = field(default_factory=list)
     by_tail: dict[str, list[ast.Call]] = field(default_factory=dict)
     calls_by_function: dict[ast.AST, list[ast.Call]] = field(default_factory=dict)
+    _reached: dict[tuple[Region, int], set[ast.AST]] = field(default_factory=dict)
+    _named: dict[str, list[ast.AST]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, facts: Facts) -> TorchCode | None:
@@ -98,6 +101,9 @@ class TorchCode:
 
     def reaches(self, region: Region, depth: int = 3) -> set[ast.AST]:
         """Functions of this file that the region calls, by name, also through each other."""
+        known = self._reached.get((region, depth))
+        if known is not None:
+            return known
         seen: set[ast.AST] = set()
         todo = [(region, depth)]
         by_name = self._by_name()
@@ -108,6 +114,7 @@ class TorchCode:
                     if function not in seen and left > 0:
                         seen.add(function)
                         todo.append((function, left - 1))
+        self._reached[region, depth] = seen
         return seen
 
     def callers(self, function: ast.AST | None) -> list[ast.Call]:
@@ -119,10 +126,10 @@ class TorchCode:
         return self.by_tail.get(function.name, [])
 
     def _by_name(self) -> dict[str, list[ast.AST]]:
-        found: dict[str, list[ast.AST]] = {}
-        for function in self.facts.names.functions:
-            found.setdefault(function.name, []).append(function)
-        return found
+        if not self._named:
+            for function in self.facts.names.functions:
+                self._named.setdefault(function.name, []).append(function)
+        return self._named
 
     def _calls(self, region: Region) -> list[ast.Call]:
         if region in self.calls_by_function and isinstance(region, ast.FunctionDef | ast.AsyncFunctionDef | ast.Module):
@@ -132,6 +139,8 @@ class TorchCode:
 
     def within(self, nodes: list[ast.Call] | list[ast.AST], region: Region, *, reach: bool = True) -> list[ast.AST]:
         """Those of the nodes that stand in the region, or in a function that it calls."""
+        if not nodes:
+            return []
         areas = {region, *(self.reaches(region) if reach else ())}
         return [node for node in nodes if any(self.inside(node, area) for area in areas)]
 
@@ -152,7 +161,7 @@ class TorchCode:
                 return True
         if any(
             names.called(call) == "torch.set_grad_enabled" and call.args and is_false(call.args[0])
-            for call in names.calls
+            for call in calls_known(names, ["set_grad_enabled"])
         ):
             return True
         callers = self.callers(names.function(node))

@@ -115,7 +115,7 @@ def _run(facts: Facts) -> Iterator[CodeFinding]:
         return
     yield from _dates(facts)
     yield from _apart(facts)
-    if any(roles.is_learning(facts.names, call) for call in facts.names.calls):
+    if roles.learning_calls(facts.names):
         yield from _wiped(facts)
         yield from _merges(facts)
         yield from _numbered(facts)

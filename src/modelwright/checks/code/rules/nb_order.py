@@ -145,10 +145,10 @@ def _late_names(facts: Facts) -> Iterator[CodeFinding]:
     first = _first_definitions(names)
     told: set[str] = set()
     for name in names.nodes(ast.Name):
-        if not isinstance(name.ctx, ast.Load) or name.id in _KNOWN or name.id in told or not _runs_now(names, name):
-            continue
         defined = first.get(name.id)
-        if defined is None or defined <= name.lineno:
+        if defined is None or defined <= name.lineno or not isinstance(name.ctx, ast.Load):
+            continue
+        if name.id in _KNOWN or name.id in told or not _runs_now(names, name):
             continue
         here, there = source.cell_at(name.lineno), source.cell_at(defined)
         if (

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from modelwright.checks.code.asking import constant, written
+from modelwright.checks.code.asking import constant, tail, written
 from modelwright.checks.code.examples import RuleWithTexts
 from modelwright.checks.code.facts import Facts, Rule, finding
 from modelwright.checks.code.nouns import CodeFinding, Confidence, Role, RuleInfo
@@ -106,6 +106,9 @@ def _run(facts: Facts) -> Iterator[CodeFinding]:
         yield finding(facts, "SK503", node, message, Confidence.PATTERN)
 
 
+_GONE_METHODS = frozenset(["get_feature_names", "predict_classes", "append"])
+
+
 def _met(facts: Facts) -> Iterator[tuple[ast.AST, str, tuple[str, str, str]]]:
     for star in facts.names.nodes(ast.ImportFrom):
         module = star.module or ""
@@ -125,7 +128,8 @@ def _met(facts: Facts) -> Iterator[tuple[ast.AST, str, tuple[str, str, str]]]:
         if known in _NAMES and not _may_be_back(facts, known):
             yield attribute, known, _NAMES[known]
     for call in facts.names.calls:
-        yield from _of_call(facts, call)
+        if call.keywords or tail(call) in _GONE_METHODS:
+            yield from _of_call(facts, call)
 
 
 def _may_be_back(facts: Facts, name: str) -> bool:

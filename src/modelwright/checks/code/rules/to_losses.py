@@ -15,7 +15,7 @@ from modelwright.checks.code.asking import (
     tail,
     written,
 )
-from modelwright.checks.code.call_index import calls_to
+from modelwright.checks.code.call_index import calls_known, calls_to
 from modelwright.checks.code.examples import RuleWithTexts
 from modelwright.checks.code.facts import Facts, Rule, finding
 from modelwright.checks.code.nouns import CodeFinding, Confidence, Fix, RuleInfo
@@ -170,7 +170,7 @@ def _last_of_class(facts: Facts, code: TorchCode, node: ast.ClassDef, depth: int
 
 
 def _last_of_sequence(facts: Facts, code: TorchCode, node: ast.AST, depth: int) -> str:
-    for call in facts.names.calls:
+    for call in calls_known(facts.names, ["Sequential"]):
         if facts.names.called(call) == "torch.nn.Sequential" and code.made_here(call, node) and call.args:
             if isinstance(call.args[-1], ast.Starred):
                 return ""
@@ -208,7 +208,7 @@ def _holds(value: ast.AST, node: ast.AST) -> bool:
 
 
 def _without_dim(facts: Facts) -> Iterator[CodeFinding]:
-    for call in facts.names.calls:
+    for call in calls_known(facts.names, ["softmax", "log_softmax", "Softmax", "LogSoftmax"]):
         called = facts.names.called(call)
         place = {
             "torch.nn.functional.softmax": 1,
@@ -231,7 +231,7 @@ def _keras(facts: Facts) -> Iterator[CodeFinding]:
         if not isinstance(call.func, ast.Attribute):
             continue
         loss = _loss_name(facts, argument(call, 1, "loss"))
-        last = _last_dense(facts, call)
+        last = None if loss is None else _last_dense(facts, call)
         if loss is None or last is None:
             continue
         why = _disagreement(facts, loss, argument(call, 1, "loss"), last)
