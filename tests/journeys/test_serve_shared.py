@@ -23,6 +23,7 @@ from tests.journeys.test_grpc_serving import _asking
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux")
 PREDICT = "/v1/models/demo/predict"
+_ROUTES = ("champion", "pinned")
 
 
 @pytest.fixture(scope="module")
@@ -160,3 +161,27 @@ def test_a_retry_gets_its_answer_from_whichever_worker_it_reaches(space: Path) -
             os.kill(worker, signal.SIGKILL)
         until(lambda: server.metric("workers") == 3)
         assert server.ask(idempotency_key="k-1")[1] == first[1]
+
+
+def test_the_counters_tell_routes_and_the_log(space: Path) -> None:
+    with serving(space, "demo", "--workers", "2", log=True) as server:
+        for _ in range(3):
+            assert server.ask()[0] == 200
+        assert server.ask(path="/v1/models/demo/versions/1/predict")[0] == 200
+
+        def counted() -> dict[str, float]:
+            text = server.ask("GET", "/metrics")[1]["text"].decode()
+            return {
+                line.partition(" ")[0].removeprefix("modelwright_"): float(line.rsplit(" ", 1)[1])
+                for line in text.splitlines()
+                if line.startswith(("modelwright_predictions", "modelwright_log"))
+            }
+
+        champion, pinned = (f'predictions_total{{model="demo",version="1",route="{way}"}}' for way in _ROUTES)
+        found = until(lambda: (now := counted()).get(champion) == 3 and now.get(pinned) == 1 and now, "by route")
+        assert found["log_records_total"] >= 4
+        assert found["log_bytes_total"] > found["log_records_total"]
+        assert found.get("log_failures_total", 0.0) == 0.0
+        until(lambda: counted()["log_unsynced_records"] == 0, "what is written comes to the disk")
+        until(lambda: counted().get("log_unsealed_bytes", 0.0) > 0, "it waits to be sealed")
+        assert sum(value for name, value in counted().items() if name.startswith("log_lag_seconds")) < PATIENCE_S

@@ -220,7 +220,8 @@ class _Counters(Counters):
         for found in self._plane.models().values():
             for served in found:
                 labels = (served.name, str(served.version))
-                self.put("predictions", float(served.requests), labels)
+                for route, count in served.by_route().items():
+                    self.put("predictions", float(count), (*labels, route))
                 self.put("rows", float(served.rows), labels)
         return super().read()
 

@@ -58,6 +58,8 @@ class BundleContents:
     uncertainty: Mapping[str, Any] = field(default_factory=dict)
     #: answers to rows that the model had not learned from: what monitoring expects of its later answers
     unseen: Predictions | None = None
+    #: what is known of an answer before any row is seen: each class's share of the training rows, or `median`
+    prior: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,8 +202,9 @@ def _files(contents: BundleContents, gate: Gate) -> dict[str, bytes]:
         files[_GRAPH_FILE] = gate.graph
     files[golden.FILE] = gate.golden
     files[REFERENCE_FILE] = reference_state(
-        contents.reference, contents.model.signature, predictions=contents.unseen, metrics=contents.metrics
-    )
+        contents.reference, contents.model.signature, predictions=contents.unseen, metrics=contents.metrics,
+        prior=contents.prior,
+    )  # fmt: skip
     files[_CARD_FILE] = contents.card.encode()
     if contents.uncertainty:
         files[_UNCERTAINTY_FILE] = canonical_json(dict(contents.uncertainty))

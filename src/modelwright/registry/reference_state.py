@@ -48,9 +48,10 @@ def reference_state(
     *,
     predictions: Predictions | None = None,
     metrics: Mapping[str, Mapping[str, Estimate]] | None = None,
+    prior: Mapping[str, float] | None = None,
 ) -> bytes:
     """Canonical JSON of the reference; `frame` holds conformed training rows, `predictions` answers to rows that the
-    model has not learned from."""
+    model has not learned from; `prior` the share of each class in training, or the `median` of the target."""
     import polars as pl
 
     schema = frame_schema(signature)
@@ -64,6 +65,7 @@ def reference_state(
             "columns": columns,
             "predictions": {name: _written(column) for name, column in answered.items()},
             "metrics": msgspec.to_builtins(dict(metrics or {})),
+            **({"prior": dict(prior)} if prior else {}),
         }
     )
 
@@ -135,6 +137,18 @@ def _written(column: ColumnReference) -> dict[str, Any]:
 
 
 # ---------------------------------------------------------------- reading
+
+
+class _Told(msgspec.Struct):
+    prior: dict[str, float] = {}
+
+
+def read_prior(content: bytes) -> dict[str, float]:
+    """The target's shares or median alone, without the rest being made; empty where the bundle does not say."""
+    try:
+        return msgspec.json.decode(content, type=_Told).prior
+    except msgspec.DecodeError:
+        return {}
 
 
 def read_reference(content: bytes) -> ReferenceState:

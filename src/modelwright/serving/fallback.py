@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from modelwright.core.errors import ModelwrightError
+from modelwright.registry.reference_state import read_prior
 from modelwright.serving.asking import Answer, Ask, Refused
 from modelwright.serving.breaker import Breaker, Circuit
 from modelwright.serving.shedding import expired
@@ -133,8 +134,8 @@ class Chain:
 def constant_of(served: Served, said: str | float | None) -> tuple[Any, list[float] | None]:
     """The answer of last resort, as a class position or a value, with its probabilities.
 
-    What the file says; else what the model itself answers on average to its golden rows (the median for values, which
-    extreme rows do not move): the bundle keeps no other trace of the target.
+    What the file says; else the target's own: the shares of the classes in training, of which the largest answers, or
+    its median. Bundles that keep no trace of the target: what the model answers on average to its golden rows.
     """
     classes = served.signature.classes if served.signature.task.is_classification else ()
     if said is not None and classes:
@@ -142,6 +143,12 @@ def constant_of(served: Served, said: str | float | None) -> tuple[Any, list[flo
         return at, [float(place == at) for place in range(len(classes))]
     if said is not None:
         return float(said), None
+    prior = read_prior(served.bundle.reference)
+    if classes and all(str(one) in prior for one in classes):
+        known = [prior[str(one)] for one in classes]
+        return known.index(max(known)), [share / sum(known) for share in known]
+    if not classes and "median" in prior:
+        return prior["median"], None
     expected = served.bundle.golden()[1]
     if classes and expected.probabilities is not None:
         shares = expected.probabilities.mean(axis=0)

@@ -85,6 +85,7 @@ class Served:
         self._shares = _shares_type(self.classes)
         #: requests answered, rows answered, answers that broke the output contract or failed
         self.requests = self.rows = self.failures = 0
+        self.routed: dict[str, int] = {}  # of these requests those that another route than the champion's brought
         self.cache: Cache | None = None
         if self.spec.cache_rows and self.scoring.keyed:
             self.cache = Cache(self.scoring, self.spec.cache_rows)
@@ -105,6 +106,10 @@ class Served:
     @property
     def model(self) -> Model:
         return self.bundle.model
+
+    def by_route(self) -> dict[str, int]:
+        """Requests answered by the route that brought them; the champion's are all the others."""
+        return {"champion": self.requests - sum(self.routed.values()), **self.routed}
 
     def score(self, rows: Sequence[tuple[Any, ...]]) -> Outcome:
         """Raises whatever goes wrong, ModelError (`model.output`) among it."""

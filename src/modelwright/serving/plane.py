@@ -282,6 +282,8 @@ class Plane(Roster):
             self._write(served.record(batch, outcome, route, propensity, latency, flags, ask.caller))
         served.requests += 1
         served.rows += len(batch.values)
+        if route != "champion":
+            served.routed[route] = served.routed.get(route, 0) + 1
         return answer
 
     def _write(self, record: bytes) -> None:
@@ -307,6 +309,8 @@ class Plane(Roster):
                 latency = int((time.monotonic() - started) * 1e6)
                 self._log.append(served.record(batch, outcome, "shadow", 1.0, latency, SHADOW, caller))
             self.shadows_answered += 1
+            served.requests += 1
+            served.routed["shadow"] = served.routed.get("shadow", 0) + 1
         except Exception:  # noqa: BLE001 - the shadow never disturbs the living
             self.shadows_failed += 1
             asked = Ask(model=served.name, caller=caller)

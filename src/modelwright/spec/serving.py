@@ -73,6 +73,7 @@ class ServingSpec(Section, frozen=True, kw_only=True):
         Meta(description="what answers when the model fails, in this order: last_good, fast, constant, or a bundle"),
     ] = msgspec.field(default_factory=lambda: ["last_good", "fast", "constant"])
     constant: Annotated[
-        str | float | None, Meta(description="the answer of last resort; by default what the baseline would say")
+        str | float | None,
+        Meta(description="the answer of last resort; by default the target's shares (or median) in training"),
     ] = None
     log: LogSpec = msgspec.field(default_factory=LogSpec)

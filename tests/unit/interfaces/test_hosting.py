@@ -121,7 +121,7 @@ def test_under_plain_uvicorn(tmp_path: Path) -> None:
         assert reply.status_code == 200
         assert httpx.get(url + "/health/ready", timeout=PATIENCE_S).json() == {"ready": True}
         metrics = httpx.get(url + "/metrics", timeout=PATIENCE_S).text
-        assert re.search(r'predictions_total\{model="[^"]+",version="0"\} 1', metrics), metrics
+        assert re.search(r'predictions_total\{model="[^"]+",version="0",route="champion"\} 1', metrics), metrics
         process.send_signal(signal.SIGTERM)
         process.wait(PATIENCE_S)
         assert reply.json()["request_id"].encode() in _records(tmp_path / ".modelwright")

@@ -6,9 +6,11 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from modelwright.core.nouns import Task
+from modelwright.lifecycle.stages import package
 from modelwright.registry import bundle
 from modelwright.serving import live
 from modelwright.serving.asking import Answer, Ask, Refused
@@ -41,6 +43,23 @@ def test_the_constant_is_an_answer_within_the_contract(tmp_path: Path, task: Tas
     assert shares[value] == max(shares)
     last = served.signature.classes[-1]
     assert constant_of(served, last)[0] == len(served.signature.classes) - 1
+
+
+def test_the_constant_is_the_targets_own(tmp_path: Path) -> None:
+    """Not what the model says on average, which may be what is wrong with it."""
+    shares = {"no": 0.9, "yes": 0.1}
+    for task, y, said, wanted in (
+        (Task.BINARY, np.repeat([0, 1], [9, 1]), shares, (0, [0.9, 0.1])),
+        (Task.REGRESSION, np.array([1.0, 42.5, 1e9]), {"median": 42.5}, (42.5, None)),
+    ):
+        table = parts.mixed(task, 300)
+        folder = tmp_path / task.value
+        prior = package.prior(y, table.signature)
+        assert prior == said
+        bundle.write(folder, parts.contents(parts.model(table), table, choose="compiled", prior=prior))
+        served = live.load(folder, "demo", 1, probe=False)
+        assert constant_of(served, None) == wanted
+    assert constant_of(live.load(tmp_path / "binary", "demo", 1, probe=False), "yes") == (1, [0.0, 1.0])
 
 
 def test_a_request_whose_time_is_over_is_not_passed_on(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,6 +77,7 @@ class _SegmentLog:
         self._known: dict[int, tuple[Schema, int]] = {}  # by identity: a digest is too dear for every request
         self._failure: AdapterError | None = None
         self._written = self._synced = 0  # records since the log was opened
+        self._written_bytes = self._failed = 0
         self._unsynced_since: float | None = None
         self._last_write_s, self._nudged = time.monotonic(), False
         self._waiting: list[_Waiting] = []
@@ -90,6 +91,17 @@ class _SegmentLog:
     @property
     def durability(self) -> str:
         return self._durability
+
+    def numbers(self) -> Mapping[str, float]:
+        """What has been written by now, and what of it waits for the disk; the counters' names."""
+        since = self._unsynced_since
+        return {
+            "log_records": self._written,
+            "log_bytes": self._written_bytes,
+            "log_failures": self._failed,
+            "log_unsynced_records": self._written - self._synced,
+            "log_lag_seconds": 0.0 if since is None else time.monotonic() - since,
+        }
 
     # ------------------------------------------------------------ one thread
 
@@ -176,6 +188,7 @@ class _SegmentLog:
         del parts[:count]
         self._unwritten.clear()
         self._written += count
+        self._written_bytes += len(chunk)
         file.size += len(chunk)
         file.records += count
         now = time.monotonic()
@@ -189,6 +202,7 @@ class _SegmentLog:
     def _take_back(self, error: OSError, count: int) -> None:
         """Cut off what was written of these records, and say that none of them is kept."""
         self._parts[:] = self._unwritten + self._parts[count:]
+        self._failed += 1
         try:
             os.ftruncate(self._file.descriptor, self._file.size)
         except OSError as worse:
@@ -204,6 +218,7 @@ class _SegmentLog:
         raise self._fail(error) from error
 
     def _fail(self, error: OSError) -> AdapterError:
+        self._failed += 1
         self._failure = AdapterError(
             f"The prediction log in {self._folder} can no longer be written: {error.strerror or error}.",
             code="log.failed",

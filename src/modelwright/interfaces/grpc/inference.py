@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -93,12 +94,12 @@ class Inference:
 
     def _statistics(self, request: Any) -> dict[str, Any]:
         """Rows and requests answered by every process of this server since it began."""
-        counted = {
-            (reading.name, labels["model"], labels["version"]): int(value)
-            for reading in self._service.counters.read()
-            if reading.name in ("predictions", "rows")
-            for labels, value, _ in reading.values
-        }
+        counted: Counter[tuple[str, str, str]] = Counter()
+        for reading in self._service.counters.read():
+            if reading.name in ("predictions", "rows"):
+                for labels, value, _ in reading.values:
+                    if labels.get("route") != "shadow":
+                        counted[reading.name, labels["model"], labels["version"]] += int(value)
         if request.name:
             chosen = (
                 [self._plane.find(request.name, request.version)]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from modelwright.records.segments import segment_folder
 from modelwright.spec.serving import ServingSpec
 
 _PAUSE_S = 5.0
@@ -18,6 +21,7 @@ class Sealing:
 
     def __init__(self, workspace: Path, specs: Mapping[str, ServingSpec]) -> None:
         self._workspace, self._specs = workspace, specs
+        self._folder = workspace / "log" / "predictions"
         self._process: subprocess.Popen[bytes] | None = None
         self._next = 0.0
 
@@ -32,6 +36,12 @@ class Sealing:
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module, no shell
             sealer_command(self._workspace, days), stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno(), close_fds=True
         )
+
+    def waiting_bytes(self) -> int:
+        """What lies in segments; they are taken away once they are sealed."""
+        with contextlib.suppress(OSError), os.scandir(segment_folder(self._folder)) as found:
+            return sum(file.stat().st_size for file in found)
+        return 0
 
     def stop(self) -> None:
         if self._process is None:

@@ -43,6 +43,7 @@ _EMPTY_S = 2.0  # until the queues of the sockets must be empty
 _BASE_MEMORY = 512 << 20
 #: the sealer imports a library as large as all of ours: not while the first workers start
 _SEAL_AFTER_S = 1.0
+_WEIGH_EVERY_S = 2.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 
@@ -82,7 +83,7 @@ class Supervisor:
         self.rates = Rates()
         self._told: list[int] = []
         self._sealing = Sealing(opening.workspace, self.specs) if self._logs() else None
-        self._seal_from = math.inf
+        self._seal_from, self._next_weighing = math.inf, 0.0
         self._restarting = False
 
     # ------------------------------------------------------------ the life of a server
@@ -291,6 +292,9 @@ class Supervisor:
             self._restart_next()
         if self._sealing is not None and now >= self._seal_from:
             self._sealing.keep(now)
+            if now >= self._next_weighing:
+                self._next_weighing = now + _WEIGH_EVERY_S
+                self.counters.put("log_unsealed_bytes", float(self._sealing.waiting_bytes()))
 
     def _tell_refusals(self) -> None:
         for name, why in self.watch.refused:

@@ -26,7 +26,7 @@ from modelwright.registry.keys import Key
 from modelwright.serving import live
 from modelwright.serving.access import Access, Rates
 from modelwright.serving.asking import Health, Limits
-from modelwright.serving.counters import DRAINING, READY, REFUSED, Board, Counters
+from modelwright.serving.counters import DRAINING, FAMILIES, READY, REFUSED, Board, Counters
 from modelwright.serving.door import Desk, Opening
 from modelwright.serving.fallback import Chain
 from modelwright.serving.plane import Plane
@@ -277,12 +277,18 @@ class _Worker:
         with contextlib.suppress(OSError, ValueError, IndexError), open("/proc/self/statm", "rb") as facts:  # noqa: PTH123
             counters.put("memory_bytes", float(int(facts.read().split()[1]) * _PAGE))
         counters.put("queued", float(self.shedder.waiting))
+        for name, value in self.log.numbers().items() if self.log is not None else ():
+            if FAMILIES[name].kind == "gauge":
+                counters.put(name, value)
+            else:
+                self._moved(name, int(value), ())
         for name, found in self.plane.models().items():
             hits = sum(served.cache.hits for served in found if served.cache is not None)
             if hits:
                 self._moved("cache_hits", hits, (name,))
             for served in found:
-                self._moved("predictions", served.requests, (served.name, str(served.version)))
+                for route, count in served.by_route().items():
+                    self._moved("predictions", count, (served.name, str(served.version), route))
                 self._moved("rows", served.rows, (served.name, str(served.version)))
                 for field_ in served.decoder.fields:
                     if field_.unseen:

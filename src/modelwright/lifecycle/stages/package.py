@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from modelwright.core.digests import digest_of
-from modelwright.core.nouns import Verdict
+from modelwright.core.nouns import Signature, Task, Verdict
 from modelwright.core.run import ProductRecord, RunRecord, ScorerRecord
 from modelwright.lifecycle.operation import Context, Progress
 from modelwright.lifecycle.stages.partition import Partition
@@ -18,6 +18,7 @@ from modelwright.lifecycle.workspace import pretty_json
 
 if TYPE_CHECKING:
     import polars as pl
+    from numpy.typing import NDArray
 
     from modelwright.core.tables import Predictions
     from modelwright.registry.bundle import BundleContents, BundleInfo
@@ -109,6 +110,7 @@ def write(folder: Path, order: PackageOrder, context: Context) -> None:
         notes=own_code_notes(order),
         uncertainty=_uncertainty(record),
         unseen=_unseen(order, sample.head(_SAMPLE_ROWS)),
+        prior=prior(order.partition.y, order.model.signature),
     )
     context.progress(Progress(step="package", message="trying each scorer on adversarial rows"))
     with sandbox.WaitingProbe(order.model.hooks) as probe:  # it imports while scorers are tried
@@ -123,6 +125,18 @@ def write(folder: Path, order: PackageOrder, context: Context) -> None:
         probe.conclude()
     facts = _Facts(digest=info.digest, scorers=info.scorers, products=tuple(made))
     (folder / "facts.json").write_bytes(pretty_json(facts))
+
+
+def prior(y: NDArray[Any] | None, signature: Signature) -> dict[str, float]:
+    """What answers when the model cannot: each class's share of the development rows, or the target's median."""
+    import numpy as np
+
+    if y is None or not len(y):
+        return {}
+    if signature.task.is_classification:
+        counts = np.bincount(y.astype(np.int64), minlength=len(signature.classes))
+        return {name: float(count / len(y)) for name, count in zip(signature.classes, counts, strict=True)}
+    return {"median": float(np.median(y))} if signature.task is Task.REGRESSION else {}
 
 
 def _unseen(order: PackageOrder, sample: pl.DataFrame) -> Predictions | None:
