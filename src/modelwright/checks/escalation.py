@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from modelwright.checks.answers import hardest_rival
 from modelwright.checks.answers_measured import FOUR_FIFTHS
+from modelwright.checks.floor import floor_of
 from modelwright.checks.impact import proofs_for
 from modelwright.checks.wording import figure, metric_name, shown, sign
 from modelwright.core.judgement import FairnessGap
@@ -41,12 +42,12 @@ def _no_signal(record: RunRecord, findings: Sequence[Finding]) -> Escalation | N
     report = record.report
     if report is None:
         return None
-    constant = report.baselines.get("dummy", {}).get(report.metric)
+    floor = floor_of(report)
     for finding in findings:
         if not (finding.blocking and finding.code.startswith("leak.")):
             continue
         for proof in proofs_for(finding, record):
-            rival = proof.chance or constant
+            rival = proof.chance or floor
             if rival is None:
                 continue
             bound = proof.score.low if report.greater_is_better else proof.score.high

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from modelwright.checks import checklist, escalation, recommendations
+from modelwright.checks.floor import floor_of
 from modelwright.checks.wording import metric_name
 from modelwright.core.nouns import Condition, Decision, Finding, Level, Severity, Since, Verdict
 from modelwright.core.run import RunRecord
@@ -150,7 +151,7 @@ def _signs(record: RunRecord | None) -> list[str]:
         return []
     report, said = record.report, []
     for proof in record.judgement.proofs if record.judgement is not None else ():
-        chance = proof.chance or report.baselines.get("dummy", {}).get(report.metric)
+        chance = proof.chance or floor_of(report)
         bound = proof.score.low if report.greater_is_better else proof.score.high
         if proof.kind != "shuffled_target" or chance is None or bound is None:
             continue

@@ -7,18 +7,18 @@ from typing import Any
 
 from modelwright.checks.evidence import ModelEvidence
 from modelwright.checks.findings import undecided
+from modelwright.checks.floor import FREE
 from modelwright.checks.model._shared import estimate, example, metric_name, report_of, shown
 from modelwright.core.nouns import Finding, Severity
 from modelwright.core.ports import Check, Example
 from modelwright.core.report import Comparison, Report
 
-#: baselines that learn nothing: a model that cannot beat them is none
-CONSTANT = frozenset({"dummy", "always_the_commonest", "guess_by_share", "always_the_average"})
 #: a gain within the noise that is at best this share of the way from the constant to perfect is none
 WORTHLESS = 0.01
 
 _WORDS = {
     "dummy": "the baseline 'dummy', which always gives the same answer",
+    "always_the_same": "always giving the one answer that this metric likes best",
     "always_the_commonest": "always giving the commonest answer",
     "guess_by_share": "guessing each class as often as it happens",
     "always_the_average": "always giving the average",
@@ -61,7 +61,7 @@ class _Baseline:
 
 def _against_rivals(report: Report) -> Iterator[Finding]:
     """One finding: an answer that costs nothing and is as good, else the strongest rival."""
-    empty = [one for one in report.comparisons if one.against in CONSTANT and _adds_nothing(report, one)]
+    empty = [one for one in report.comparisons if one.against in FREE and _adds_nothing(report, one)]
     if empty:
         yield _finding(report, _hardest(empty), Severity.HIGH, "is no better than", True)
         return
@@ -120,7 +120,7 @@ def _finding(report: Report, comparison: Comparison, severity: Severity, verb: s
         threshold=0.0,
         evidence={"against": comparison.against, "p_value": comparison.p_value, "n": comparison.n},
         advice="bring columns that know more, or stop: an answer that costs nothing is as good"
-        if comparison.against in CONSTANT
+        if comparison.against in FREE
         else f"use '{comparison.against}', which is simpler, or bring more rows or columns that know more",
     )
 

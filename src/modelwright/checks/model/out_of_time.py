@@ -8,6 +8,7 @@ import msgspec
 
 from modelwright.checks.evidence import ModelEvidence
 from modelwright.checks.findings import undecided
+from modelwright.checks.floor import floor_of
 from modelwright.checks.model._shared import estimate, example, metric_name, report_of, shown
 from modelwright.core.judgement import Judgement, Proof
 from modelwright.core.nouns import Estimate, Finding, Severity
@@ -99,9 +100,9 @@ def _skill(proof: Proof, judgement: Judgement, report: Report) -> float:
     control = next((one.chance for one in judgement.proofs if one.chance is not None), None)
     if control is not None:
         return abs(proof.unchanged.value - control.value)
-    constant = report.baselines.get("dummy", {}).get(report.metric)
-    if constant is not None:
-        return abs(proof.unchanged.value - constant.value)
+    floor = floor_of(report)
+    if floor is not None:
+        return abs(proof.unchanged.value - floor.value)
     return abs(proof.unchanged.value - (0.5 if report.metric == "roc_auc" else 0.0))
 
 

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from modelwright.checks.evidence import ModelEvidence
 from modelwright.checks.findings import undecided
+from modelwright.checks.floor import floor_of
 from modelwright.checks.model._shared import estimate, example, figure, metric_name, primary, report_of, sign
 from modelwright.core.judgement import Judgement, Robustness
 from modelwright.core.nouns import Finding, Severity
 from modelwright.core.ports import Check, Example
 from modelwright.core.report import Report
 
-#: share of what the model adds to the best constant answer, above which a fall is a break; half of it is a weakness
+#: share of what the model adds to the best free answer, above which a fall is a break; half of it is a weakness
 BREAKS = 0.5
 WEAKENS = 0.25
 _MOST = 3
@@ -64,17 +65,17 @@ class _Robustness:
 
 
 def _gain(report: Report) -> float | None:
-    """What the model adds to the best constant answer, in the metric; a tenth of its score where none was measured."""
+    """What the model adds to the best free answer, in the metric; a tenth of its score where none was measured."""
     found = primary(report)
     if found is None:
         return None
-    dummy = report.baselines.get("dummy", {}).get(report.metric)
-    if dummy is None and report.metric == "roc_auc":
+    floor = floor_of(report)
+    if floor is None and report.metric == "roc_auc":
         gain = found.value - 0.5
-    elif dummy is None:
+    elif floor is None:
         gain = 0.2 * abs(found.value)
     else:
-        gain = sign(report) * (found.value - dummy.value)
+        gain = sign(report) * (found.value - floor.value)
     return gain if gain > 0 else None
 
 

@@ -114,7 +114,11 @@ def _products(
     if learned.fast is None:
         return (best,)
     test = float(order.scorer.score(y_test, learned.fast.predict(sealed.frame)))
-    plain = [found[order.metric].value for name, found in report.baselines.items() if name != "dummy"]
+    plain = [
+        found[order.metric].value
+        for name, found in report.baselines.items()
+        if name != "dummy" and name in learned.baselines
+    ]
     gain = report.primary.value - plain[0] if plain else 0.0
     better = gain > 0 if report.greater_is_better else gain < 0
     kept = (test - plain[0]) / gain if better else None
@@ -129,6 +133,7 @@ def _judge_with_target(
     from modelwright.evaluation.comparison import compare
     from modelwright.evaluation.curves import curves
     from modelwright.evaluation.effort import effort
+    from modelwright.evaluation.floors import floors
     from modelwright.evaluation.importance import permutation
     from modelwright.evaluation.scores import estimate
     from modelwright.evaluation.slices import slices
@@ -159,10 +164,13 @@ def _judge_with_target(
     metrics["test"] = scores(y_test, predicted, related)
     baselines: dict[str, dict[str, Estimate]] = {}
     comparisons: list[Comparison] = []
-    for name, baseline in learned.baselines.items():
-        if name == learned.facts.family:
-            continue  # the simple model won: it has only the constant left to beat
-        rival = baseline.predict(sealed.frame)
+    # where the simple model won it has only the constant left to beat
+    rivals = {
+        name: one.predict(sealed.frame) for name, one in learned.baselines.items() if name != learned.facts.family
+    }
+    if "dummy" in rivals:
+        rivals |= floors(partition.y, y_test, rivals["dummy"], order.scorer, seed=seed)
+    for name, rival in rivals.items():
         baselines[name] = scores(y_test, rival, related)
         comparisons.append(
             compare(y_test, predicted, rival, order.metric, against=name, level=level, seed=seed, clusters=related)
