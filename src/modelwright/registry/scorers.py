@@ -12,7 +12,7 @@ from modelwright.core.errors import ModelError
 from modelwright.core.nouns import ColumnType, Signature, SignatureField, Task
 from modelwright.core.ports import RowScored
 from modelwright.core.tables import Predictions
-from modelwright.stats import linear_links
+from modelwright.stats import linear_links, trees_one_row
 from modelwright.stats.trees_model import TreeModel
 from modelwright.stats.trees_together import Together, fits
 
@@ -181,13 +181,17 @@ class OnnxScorer:
 
 
 def _walked_together(model: Model) -> dict[int, TreeModel]:
-    """Members by position whose trees are walked at once: several, and too large for a cache when taken in turn."""
+    """Members by position whose trees are walked at once: several, too large for a cache when taken in turn, and not
+    quicker by masks of their own."""
     found: dict[int, TreeModel] = {}
     for at, member in enumerate(model.members):
         if type(member.fitted) is TreeModel and ":" not in member.family and fits(member.fitted.tables):
             found[at] = member.fitted
     nodes = sum(len(one.tables.feature) for one in found.values())
-    return found if len(found) > 1 and nodes > _CACHED else {}
+    if len(found) < 2 or nodes <= _CACHED:
+        return {}
+    alone = trees_one_row.affordable({at: one.tables for at, one in found.items()})
+    return {at: one for at, one in found.items() if at not in alone}
 
 
 def frame_schema(signature: Signature) -> dict[str, pl.DataType]:

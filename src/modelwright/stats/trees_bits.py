@@ -9,7 +9,7 @@ of the answer changes.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,20 +26,34 @@ FEWEST = 24
 
 
 def fits(tables: TreeTables) -> bool:
-    """Whether masks pay for these trees: one value a leaf, few leaves, few features, few thresholds."""
+    """Whether masks pay for these trees and many rows: one value a leaf, few leaves, few features, few thresholds."""
+    found = needs(tables)
+    return found is not None and found.features * found.width <= _MOST_JOINED and found.size_bytes <= _MOST_BYTES
+
+
+class Needed(NamedTuple):
+    """What the masks of a model need: bytes of one mask, features that are looked at, bytes of all masks."""
+
+    width: int
+    features: int
+    size_bytes: int
+
+
+def needs(tables: TreeTables) -> Needed | None:
+    """None for trees that have no masks: several values a leaf, too many leaves, or no split at all."""
     inner = tables.feature >= 0
     if tables.value.shape[1] != 1 or not tables.n_trees or not inner.any():
-        return False
+        return None
     most = int(np.add.reduceat(~inner, tables.starts[:-1]).max())
+    if most > _MOST_LEAVES:
+        return None
     width = 4 if most <= 32 else 8
     used = len(_distinct(tables.feature[inner])[0])
-    if most > _MOST_LEAVES or used * width > _MOST_JOINED:
-        return False
     feature, threshold = tables.feature[inner], tables.threshold[inner]
     order = np.lexsort((threshold, feature))
     changes = (np.diff(feature[order]) != 0) | (np.diff(threshold[order]) != 0)
     places = 1 + int(np.count_nonzero(changes)) + 2 * used
-    return bool(places * tables.n_trees * width <= _MOST_BYTES)
+    return Needed(width, used, places * tables.n_trees * width)
 
 
 class Bits:
@@ -68,6 +82,10 @@ class Bits:
         self._places = np.arange(t.n_trees, dtype=np.int64) * width - 1023
         #: leaves that a tree does not have are never reached
         self._all = (ones >> (bits - counts.astype(np.uint64))).astype(self._kind)
+
+    def parts(self) -> tuple[list[tuple[int, NDArray[np.float64], NDArray[Any]]], NDArray[Any], NDArray[np.float64]]:
+        """Feature, thresholds and masks; the masks before anything is looked at; the leaves (T, leaves a tree)."""
+        return self._features, self._all, self._values
 
     def raw(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """(n, n_outputs), equal to `TreeTables.raw` bit for bit; n at least FEWEST."""

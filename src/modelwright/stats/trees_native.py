@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from struct import Struct
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -17,6 +18,7 @@ from blake3 import blake3
 from numpy.typing import NDArray
 
 from modelwright.core.errors import ModelError
+from modelwright.stats import trees_one_row
 from modelwright.stats.lightgbm_library import CONTRIBUTIONS, LEAF, RAW, Booster, checked, library
 from modelwright.stats.trees import TreeTables
 from modelwright.stats.trees_bits import FEWEST, Bits, fits
@@ -57,13 +59,18 @@ class Engine:
     @cached_property
     def _bits(self) -> Bits | None:
         """Quicker than the booster for many rows of small trees; None where it would not be."""
-        if not fits(self.tables):
-            return None
+        return self._masks() if fits(self.tables) else None
+
+    def _masks(self) -> Bits:
         key = _identity(self.tables)
         found = _BITS.get(key)
         if found is None:
             found = _BITS[key] = Bits(self.tables)
         return found
+
+    @cached_property
+    def _by_masks(self) -> bool:
+        return trees_one_row.pays(self.tables)
 
     @cached_property
     def _covered(self) -> list[Booster]:
@@ -100,6 +107,9 @@ class Engine:
 
     def row(self) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
         """A closure from one row (k,) to raw outputs (n_outputs,). Reuses its buffers: one closure per thread."""
+        if self._by_masks:
+            by_masks = trees_one_row.row(self._masks(), self.tables)
+            return lambda x: by_masks(x.tolist())
         t, call = self.tables, _FastCall(self)
         scale, base = t.scale, np.asarray(t.base)
         if not self.by_leaf:
@@ -110,6 +120,9 @@ class Engine:
     def packed_row(self) -> Callable[[bytes], Sequence[float]]:
         """`row` from the bytes of a row of float64, without an array in between."""
         t = self.tables
+        if self._by_masks:
+            by_masks, unpack = trees_one_row.row(self._masks(), t), Struct(f"{t.n_features}d").unpack
+            return lambda content: by_masks(unpack(content)).tolist()
         if t.single or self.by_leaf:
             row, read = self.row(), np.frombuffer
             return lambda content: row(read(content))  # type: ignore[return-value]
