@@ -113,3 +113,18 @@ def test_a_rate_below_the_burst_still_lets_one_through() -> None:
     assert _code(access, "slow") == "key.rate"
     time.s += 60.0
     assert _code(access, "slow") == ""
+
+
+def test_a_sweep_of_fifty_thousand_queries_gets_no_more_than_the_keys_rate() -> None:
+    """H16: who copies a model by asking it is held to the quota of its key, over all workers, while others ask on."""
+    time, rates = Time(), Rates()
+    keys = [_key("sweeper", rate_per_minute=1_000), _key("shop", rate_per_minute=1_000)]
+    workers = [_access(time, *keys, rates=rates) for _ in range(2)]
+    codes = []
+    for turn in range(50_000):  # five minutes
+        codes.append(_code(workers[turn % 2], "sweeper"))
+        if turn % 1_000 == 0:
+            assert _code(workers[0], "shop") == "", "nothing is taken from another key"
+        time.s += 0.006
+    assert set(codes) == {"", "key.rate"}
+    assert codes.count("") <= 5 * 1_000 + 167  # and ten seconds' worth at the start
