@@ -102,7 +102,7 @@ def _many(
                 return None
             columns = list(zip(*values, strict=True))
             outcome = score(columns)
-            batch = Batch(values=values, request_id=ids.next())
+            batch = Batch(values=[*values], request_id=ids.next())
             body = served.answer(batch, outcome, label).body
             done = time.monotonic()
             if log is not None:
