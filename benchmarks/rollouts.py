@@ -1,6 +1,7 @@
 """How often the stop rules stop a version that is as good as the champion, and how soon they stop one that is not.
 
     python -m benchmarks.rollouts [--trials 400] [--rows 4000] [--json]
+    python -m benchmarks.rollouts --statistics 5000   # the tests behind the rules by themselves, each at 1 %
 
 Both versions draw from the same distributions (A/A); every rule has a limit exactly where the truth lies, which is the
 hardest case that still is no reason to stop; each rollout is looked at after every 100 requests until all are in.
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +21,7 @@ import numpy as np
 from modelwright.registry.rollout_plan import plan
 from modelwright.registry.rollout_rules import ArmRows, Evidence, decide
 from modelwright.registry.rollout_state import Rollout
+from modelwright.stats import sequential
 from modelwright.stats.intervals import wilson
 
 RULES = ("error_rate>0.02", "error_rate>champion+0", "latency_p99>50ms", "latency_p95>champion+0ms",
@@ -83,13 +86,57 @@ def measure(trials: int, rows: int, seed: int = 0) -> dict[str, Any]:
     return found
 
 
+#: what each test sees of both arms at a look, equal in law
+STATISTICS: dict[str, Callable[[np.random.Generator, int], tuple[Any, Any]]] = {
+    "rate against a bound, 2 %": lambda rng, n: (None, (rng.random(n) < 0.02).astype(np.float64)),
+    "two rates, 2 %": lambda rng, n: (rng.binomial(n, 0.02), rng.binomial(n, 0.02)),
+    "two rates, 15 %": lambda rng, n: (rng.binomial(n, 0.15), rng.binomial(n, 0.15)),
+    "two means, normal": lambda rng, n: tuple(rng.normal(size=(2, n))),
+    "two means, Student's t of 3": lambda rng, n: tuple(rng.standard_t(3, size=(2, n))),
+    "two distributions, 5 bins": lambda rng, n: tuple(rng.multinomial(n, [0.2] * 5, size=2).tolist()),
+}
+
+
+def wrong_at(name: str, rng: np.random.Generator, rows: int, alpha: float = 0.01) -> bool:
+    """Whether a test that is looked at after every 100 rows of each arm is ever at or below alpha."""
+    draw = STATISTICS[name]
+    state: Any = {"rate": sequential.bets(0.02), "two means": sequential.Means(),
+                  "two distributions": sequential.Categories(), "two rates": sequential.Proportions()}  # fmt: skip
+    kind = next(each for each in state if name.startswith(each))
+    now = state[kind]
+    for _ in range(rows // _LOOK):
+        a, b = draw(rng, _LOOK)
+        if kind == "rate":
+            now = sequential.bet(now, b)
+        elif kind == "two means":
+            now = sequential.add_means(now, a=a, b=b)
+        elif kind == "two distributions":
+            now = sequential.add_categories(now, a=a, b=b)
+        else:
+            now = sequential.add_proportions(now, a=(int(a), _LOOK), b=(int(b), _LOOK))
+    largest = now.largest_higher if hasattr(now, "largest_higher") else now.largest
+    return bool(largest >= -np.log(alpha))
+
+
+def statistics(trials: int, rows: int) -> None:
+    for at, name in enumerate(STATISTICS):
+        rng = np.random.default_rng([5, at])
+        wrong = sum(wrong_at(name, rng, rows) for _ in range(trials))
+        low, high = wilson(wrong, trials)
+        print(f"{name:<28} {wrong} of {trials} = {wrong / trials:.2%} ({low:.2%} to {high:.2%})", flush=True)
+
+
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=400)
     parser.add_argument("--rows", type=int, default=4_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--statistics", type=int, metavar="TRIALS")
     asked = parser.parse_args(arguments)
+    if asked.statistics:
+        statistics(asked.statistics, asked.rows)
+        return 0
     found = measure(asked.trials, asked.rows, asked.seed)
     if asked.json:
         print(json.dumps(found))

@@ -27,6 +27,8 @@ _SHARE, _FEWEST, _MOST = 0.2, 100, 2_000
 _E_ALPHA = 0.002
 #: a reference that is worth fewer independent rows gives no bound to bet against
 _E_WORTH = 50
+#: how often its blocks may become longer
+_ROUNDS = 6
 #: a rise by less than this share of the reference's rate is no decay, however sure
 LEAST_RISE = 0.02
 #: rows that say how the model does now
@@ -93,7 +95,7 @@ def judge(values: Array, reference: int, *, binary: bool, share: float = 1.0, le
     up = _only_worse(scan(values, reference, binary=binary, inflated=inflated, share=share), values, base.value)
     crossing = confirmed(up, values)
     cusum_at = None if crossing is None else int(up.looks[crossing]) - 1
-    e_at, log_e = _bets(values, reference, base, float(inflated[reference]), share)
+    e_at, log_e = _bets(values, reference, base, inflated, share)
     alarm_at = min((at for at in (cusum_at, e_at) if at is not None), default=None)
     change = None
     if alarm_at is not None:
@@ -171,19 +173,29 @@ def _only_better(found: Scan, turned: Array, base: float) -> Scan:
     )
 
 
-def _bets(values: Array, reference: int, base: Rate, inflated: float, share: float) -> tuple[int | None, float]:
-    """First row at which the e-process stands, and its largest log value. Dependent rows are bet on in blocks."""
-    after = values[reference:]
-    length = 1 if inflated < 1.2 else math.ceil(4 * inflated)
-    count = after.size // length
-    if count < 2 or base.worth < _E_WORTH:
-        return None, 0.0
-    blocks = after[: count * length].reshape(count, length).mean(axis=1)
-    _, bound = wilson(base.value * base.worth, base.worth, 1 - _E_ALPHA * share)
-    path = restarted(blocks, bound)
-    over = np.flatnonzero(path >= math.log(2 / (_E_ALPHA * share)))
-    at = reference + (int(over[0]) + 1) * length - 1 if over.size else None
-    return at, float(path.max())
+def _bets(values: Array, reference: int, base: Rate, inflated: Array, share: float) -> tuple[int | None, float]:
+    """First row at which the e-process stands, and its largest log value. Dependent rows are bet on in blocks, and an
+    alarm stands only where blocks as long as the rows until then ask for come to it too."""
+    charged, log_e = float(inflated[reference]), 0.0
+    for _ in range(_ROUNDS):
+        length = 1 if charged < 1.2 else math.ceil(4 * charged)
+        count = (values.size - reference) // length
+        worth = reference / charged
+        if count < 2 or worth < _E_WORTH:
+            return None, log_e
+        blocks = values[reference : reference + count * length].reshape(count, length).mean(axis=1)
+        _, bound = wilson(base.value * worth, worth, 1 - _E_ALPHA * share)
+        path = restarted(blocks, bound)
+        log_e = float(path.max())
+        over = np.flatnonzero(path >= math.log(2 / (_E_ALPHA * share)))
+        if not over.size:
+            return None, log_e
+        at = reference + (int(over[0]) + 1) * length - 1
+        asked = float(inflated[at + 1])
+        if asked <= max(charged, 1.2):
+            return at, log_e
+        charged = asked
+    return None, log_e
 
 
 def _smallest(base: float, reference: int, inflated: float) -> float:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.stats.sequential_dependence import inflation
+from modelwright.stats.sequential_dependence import inflation, inflation_at
 
 Array = NDArray[np.float64]
 
@@ -22,12 +22,13 @@ _GRID = 1.15
 _SHORTEST = 5
 #: longer streams are looked at after every so many rows, not after each
 _MOST_LOOKS = 200_000
-#: what a window shorter than _FREE rows pays for being one of many: nats per factor e of length. It is chosen so that
-#: windows of about 600 rows, where a rise from 10 to 15 % is found, pay least; short ones have evidence to spare.
+#: what a window worth less than _FREE independent rows pays for being one of many: nats per factor e of length. It is
+#: chosen so that windows of about 600 rows, where a rise from 10 to 15 % is found, pay least; short ones have evidence
+#: to spare.
 _SHORTER_PAYS, _FREE = 2.5, 700
 #: threshold at 10,000 rows and growth with the logarithm of the rows seen, in nats; benchmarks/monitoring/decay.py
 #: draws streams of many rates and reference lengths, and these keep every one of them under 1 % of streams
-THRESHOLD, GROWTH = 8.5, 0.8
+THRESHOLD, GROWTH = 8.2, 0.8
 _AT_ROWS = 10_000
 
 
@@ -76,14 +77,20 @@ def scan(values: Array, reference: int, *, binary: bool, inflated: Array | None 
         usable = start >= reference
         t, k = looks[usable], start[usable]
         found = _binary(sums, k, t) if squares is None else _bounded(sums, squares, k, t)
-        price = _SHORTER_PAYS * np.log(np.maximum(_FREE / np.maximum(t - k, 1), 1.0))
-        net = (found if inflated is None else found / inflated[k]) - price
+        widened = np.ones(t.size) if inflated is None else inflated[k]
+        price = price_of((t - k) / widened)
+        net = found / widened - price
         here = np.flatnonzero(usable)
         better = net > best[here]
         chosen = here[better]
         best[chosen], began[chosen], raw[chosen], paid[chosen] = net[better], k[better], found[better], price[better]
     bars = threshold(looks.astype(np.float64), share)
     return Scan(looks=looks, evidence=best, began=began, threshold=bars, raw=raw, paid=paid)
+
+
+def price_of(worth: Array) -> Array:
+    """Nats that windows pay which are worth so many independent rows."""
+    return np.asarray(_SHORTER_PAYS * np.log(np.maximum(_FREE / np.maximum(worth, 1.0), 1.0)))
 
 
 def _lags(most: int) -> list[int]:
@@ -131,7 +138,9 @@ def confirmed(found: Scan, values: Array) -> int | None:
         rest = values[:t].copy()
         rest[:k] -= rest[:k].mean()
         rest[k:] -= rest[k:].mean()
-        if found.raw[here] / inflation(rest) - found.paid[here] >= found.threshold[here]:
+        widened = max(inflation(rest), inflation_at(values[:k], t - k))
+        paid = max(float(found.paid[here]), float(price_of(np.array((t - k) / widened))))
+        if found.raw[here] / widened - paid >= found.threshold[here]:
             return here
         at = int(np.searchsorted(over, here + max(1, (t - k) // 20, over.size // 400), side="left"))
     return None

@@ -6,8 +6,8 @@ import numpy as np
 
 from modelwright.monitoring.decay import judge, reference_rows
 from modelwright.stats.sequential_bets import restarted
-from modelwright.stats.sequential_dependence import inflation, inflation_of_beginnings
-from modelwright.stats.sequential_scan import confirmed, likeliest_beginning, scan
+from modelwright.stats.sequential_dependence import inflation, inflation_at, inflation_of_beginnings
+from modelwright.stats.sequential_scan import confirmed, likeliest_beginning, price_of, scan
 
 
 def test_stable_streams_seldom_alarm_and_a_rise_is_found() -> None:
@@ -61,3 +61,26 @@ def test_restarted_bets_seldom_win_and_find_a_late_rise() -> None:
     assert won / 60 <= 0.05
     late = (rng.random(4_000) < np.where(np.arange(4_000) < 3_000, 0.1, 0.25)).astype(float)
     assert restarted(late, 0.1).max() > np.log(1_000)
+
+
+def test_errors_in_blocks_that_the_reference_can_hardly_show_seldom_alarm() -> None:
+    rng, false = np.random.default_rng(9), 0
+    for _ in range(12):
+        rates = np.repeat(rng.beta(4, 36, 60), 100)
+        false += judge((rng.random(6_000) < rates).astype(float), 500, binary=True).alarm_at is not None
+    assert false <= 1  # 3 of these 12, were only what differs by 2.3 standard errors charged for
+
+
+def test_stretches_that_differ_are_charged_at_their_own_length() -> None:
+    rng = np.random.default_rng(10)
+    blocks = (rng.random(6_000) < np.repeat(rng.beta(2, 18, 60), 100)).astype(float)
+    alike = (rng.random(6_000) < 0.1).astype(float)
+    assert inflation_at(blocks, 200) > 2.5
+    assert inflation_at(alike, 200) < 1.5
+    assert inflation_at(alike, 6_000) == inflation_at(alike, 500)  # as long as leaves enough batches
+    assert inflation_at(np.zeros(100), 10) == inflation_at(alike[:5], 3) == 1.0
+
+
+def test_short_stretches_pay_by_what_they_are_worth() -> None:
+    assert price_of(np.array([700.0, 5_000.0])).tolist() == [0.0, 0.0]
+    assert price_of(np.array([70.0]))[0] > price_of(np.array([350.0]))[0] > 0
