@@ -239,7 +239,7 @@ class _Training:
         student = products.student(ensemble, self.session.bench, self.judge)
         if student is not None:
             entry = enter([student], self._seed, 0)[0]
-            if self._refit(entry):
+            if (self.race is None or self.race.affords(student.unit(self._seed, None))) and self._refit(entry):
                 return entry
         for entry in products.quick(self._eligible(), self.judge):
             known = entry.candidate.name in self.refits or self.session.request.replay is not None

@@ -178,12 +178,19 @@ def student(ensemble: Ensemble, bench: Bench, judge: Judge) -> Candidate | None:
     rows, answers = judge.out_of_fold(ensemble.blend.raw)
     if distilling.noise(judge.y[rows], answers) < NOISY:
         return None
-    return distilling.student(
+    found = distilling.student(
         distilling.teach(bench, rows, answers),
         n_rows=bench.frame.height,
         n_columns=len(bench.job.schema.features),
         n_classes=bench.n_classes,
     )
+    return msgspec.structs.replace(found, most_rows=_learned_from(ensemble))
+
+
+def _learned_from(ensemble: Ensemble) -> int:
+    """The rows that the largest of its members had time for; 0 for all."""
+    rows = [one.candidate.most_rows for one in ensemble.entries.values()]
+    return max(rows) if rows and all(rows) else 0
 
 
 def quick(entries: Sequence[Entry], judge: Judge) -> list[Entry]:

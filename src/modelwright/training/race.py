@@ -215,6 +215,10 @@ class Race:
         fit_s = expected_fit_s(unit.family, rows, bench.frame.width, unit.params, max(1, bench.n_classes - 1))
         return fit_s + prepare_s(columns)
 
+    def affords(self, unit: Unit) -> bool:
+        """Whether a fit nobody has measured may end before the promise on wall time is broken."""
+        return self._pace() * self._guess_s(unit) <= self.session.grace_left_s - self.delay_s
+
     def _pace(self) -> float:
         """How much longer fits take here than guessed: the median over candidates that were measured, 1 before any."""
         ratios: dict[str, list[float]] = {}

@@ -46,6 +46,9 @@ def test_a_slow_machine_is_noticed_by_the_first_real_fit(tmp_path: Path, factor:
             made.session.results[unit.name] = UnitResult(key="", name=unit.name, seconds=seconds, fit_s=seconds)
         after, still = made._need_s(later)
         delay_s = made.delay_s
+        assert made.affords(quick.units[0])
+        made.session.started_s -= 1e6
+        assert not made.affords(quick.units[0])
     assert not sure
     assert not still
     assert delay_s == pytest.approx(max(0.0, pace - 1.0) * ASSEMBLY_S)  # what ends a run is slow there, too
