@@ -74,9 +74,11 @@ def test_back_under_load_without_a_failed_request(
         assert (again["from"], again["to"]) == (2, 1), "further back, never forward to what was left"
         there = cli("rollback", "demo", "--to", "2", "--workspace", str(space), "--json").json
         assert (there["to"], there["checked"]) == (2, "loaded"), "the version before stays in memory"
+    later = cli("rollback", "demo", "--to", "3", "--workspace", str(space), "--json").json
+    assert (later["to"], later["checked"]) == (3, "remembered"), "a server tried it with the libraries there are now"
     events = list(Workspace(space).journal().read())
     moved = [event for event in events if event.kind == "alias.set" and "rolled_back_from" in event.payload]
-    assert [event.payload["reason"] for event in moved] == ["it answers oddly", "", ""]
+    assert [event.payload["reason"] for event in moved] == ["it answers oddly", "", "", ""]
     assert all(event.actor for event in moved)
 
 

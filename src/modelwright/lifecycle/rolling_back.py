@@ -95,14 +95,21 @@ def _from(events: list[Any], name: str, former: int) -> int:
 
 
 def _check(space: Workspace, folder: Path, target: ModelVersion, hooks: Collection[str]) -> str:
-    """Where every serving process still holds the target in memory, that it loads is known; else a child tries it."""
+    """Where every serving process still holds the target in memory, or it passed a probe of this workspace with the
+    libraries there are now, that it loads is known; else a child tries it."""
+    from modelwright.registry.remembered import Remembered
     from modelwright.serving.presence import present
 
     servers = present(space.root, target.name)
     if servers and all(target.bundle_digest in one.loaded.get(target.name, ()) for one in servers):
         verified(folder, target)
         return "loaded"
+    memory = Remembered(space.root, hooks)
+    if memory.holds(target.bundle_digest):
+        verified(folder, target)
+        return "remembered"
     check(folder, target, hooks)
+    memory.add(target.bundle_digest)
     return "probed"
 
 

@@ -1,7 +1,6 @@
 """Verify and probe a bundle in a forked child, and remember that it passed, so that a restart needs no probe.
 
-The child has imported everything already, so a probe takes as long as the loading of the bundle. What is remembered
-is the digest together with the versions of everything installed: another library may crash where this one did not.
+The child has imported everything already, so a probe takes as long as the loading of the bundle.
 """
 
 from __future__ import annotations
@@ -11,34 +10,31 @@ import json
 import os
 import select
 import signal
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from modelwright.core.digests import digest_of as digest_of_json
 from modelwright.core.errors import ModelError, ModelwrightError
 from modelwright.registry.manifest import digest_of_manifest, refused
+from modelwright.registry.remembered import Remembered
 
 _TIMEOUT_S = 120.0
 _CPU_S = 90
 _MEMORY_BYTES = 6 << 30  # address space, as for any probe
-_MOST = 256
 
 
 class Probes:
     """The probes of one workspace."""
 
     def __init__(self, workspace: Path, hooks: Sequence[str] = ()) -> None:
-        self._file = workspace / "serving" / "probes.json"
+        self.memory = Remembered(workspace, hooks)
         self._hooks = sorted(hooks)
-        self._key = ""
         self._running: dict[int, _Probe] = {}
 
     def passed(self, folder: Path) -> bool:
         """Whether exactly this bundle passed with exactly these libraries."""
-        return self._name(digest_of(folder)) in self._read()
+        return self.memory.holds(digest_of(folder))
 
     def begin(self, folder: Path) -> _Probe:
         """Start a probe; `_Probe.done` says when and how it ends."""
@@ -59,33 +55,6 @@ class Probes:
             while not probe.done(0.2):
                 pass
         return digest
-
-    def remember(self, digest: str) -> None:
-        """Where the workspace cannot be written, the next start probes again."""
-        known = [*self._read(), self._name(digest)][-_MOST:]
-        with contextlib.suppress(OSError):
-            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            draft = self._file.with_suffix(f".{os.getpid()}")
-            draft.write_text(json.dumps(known))
-            draft.chmod(0o600)
-            draft.replace(self._file)
-
-    def _read(self) -> list[str]:
-        try:
-            facts = self._file.stat()
-            if facts.st_uid != os.getuid() or facts.st_mode & 0o022:
-                return []  # somebody else could have written it
-            known = json.loads(self._file.read_bytes())
-        except (OSError, ValueError):
-            return []
-        return [name for name in known if isinstance(name, str)] if isinstance(known, list) else []
-
-    def _name(self, digest: str) -> str:
-        if not self._key:
-            from modelwright._version import VERSION
-
-            self._key = digest_of_json([VERSION, sys.version, installed(), self._hooks])
-        return f"{digest} {self._key}"
 
 
 class _Probe:
@@ -133,17 +102,7 @@ class _Probe:
                 hint=str(error.get("hint", "")),
                 subject=str(error.get("subject", "bundle")),
             )
-        self.probes.remember(self.digest)
-
-
-def installed() -> list[str]:
-    """Names and versions of all that could be imported, from the names of folders: a hundredth of what it takes to
-    read what they say of themselves."""
-    found: set[str] = set()
-    for place in sys.path:
-        with contextlib.suppress(OSError):
-            found |= {name for name in os.listdir(place or ".") if name.endswith((".dist-info", ".egg-info"))}  # noqa: PTH208
-    return sorted(found)
+        self.probes.memory.add(self.digest)
 
 
 def digest_of(folder: Path) -> str:
