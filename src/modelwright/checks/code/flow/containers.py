@@ -55,9 +55,14 @@ def grown(m: Machine, node: ast.AST, value: Value) -> Value:
     if value.flags & {"figure", "columns", "ranking"} or value.element.items or value.element.table:
         return UNKNOWN
     new = m.fresh("array", node, how="unknown", learned=value.learned)
-    if "copied" in value.flags:
-        new.learned |= {m.learn(node, "augment", "append", new.rows, detail="append")}
+    note_augmented(m, node, new, value)
     return new
+
+
+def note_augmented(m: Machine, node: ast.AST, new: Value, value: Value) -> None:
+    """Rows gathered from a list that holds turned copies of the same things."""
+    if "copied" in value.flags and new.rows:
+        new.learned |= {m.learn(node, "augment", "append", new.rows, detail="append")}
 
 
 def _of_loop(m: Machine, value: Value) -> Value:

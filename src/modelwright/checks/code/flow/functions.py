@@ -57,6 +57,8 @@ def _keep(m: Machine, c: Call, name: str) -> Value:
         return _kept_figure(m, c, name)
     new = merge([*values, *(value for value in c.args if not value.is_data)], const=UNSET, items=None)
     last = name.rpartition(".")[2]
+    if c.args and name in _GATHERING:
+        containers.note_augmented(m, c.node, new, c.args[0])
     if last == "merge" and len(values) > 1:
         new = data._merge(m, _shifted(c), values[0], "merge")
     if last in {"DataFrame", "merge", "get_dummies"}:
@@ -345,7 +347,8 @@ def _loss(m: Machine, c: Call, name: str) -> Value:
 def _turn(m: Machine, c: Call, name: str) -> Value:
     """A picture turned over: of many rows, the same rows; of one thing in a loop, another picture of it."""
     made = _keep(m, c, name)
-    return made if made.rows else made.copy(flags=made.flags | {"turned"})
+    one = m.loops and all(part.root.kind == "unknown" for part in made.rows)
+    return made.copy(flags=made.flags | {"turned"}) if one or not made.rows else made
 
 
 def _inplace(m: Machine, c: Call, name: str) -> Value:

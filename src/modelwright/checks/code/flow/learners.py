@@ -212,6 +212,8 @@ def watch(found: Fit, c: Call, est: Value) -> None:
     given = c.get(None, "validation_data", "eval_set", "evals", "eval_data", "valid_sets")
     if given is not None:
         items = given.items if given.items is not None else [given]
+        if given.kind == "tuple" and items and items[0].is_data:  # `eval_set=(X_valid, y_valid)`
+            items = items[:1]
         flat: list[Value] = []
         for item in items:
             if item.items is not None and item.items:

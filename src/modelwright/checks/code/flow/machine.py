@@ -151,7 +151,7 @@ class Machine:
 def hint_of(name: str) -> str:
     """What a name says of its rows: train, test, valid, or nothing."""
     parts = _words(name)
-    if parts & {"test", "te", "tst", "holdout", "unseen", "xtest", "ytest", "testing", "dtest"}:
+    if parts & {"test", "te", "tst", "holdout", "hold", "heldout", "unseen", "xtest", "ytest", "testing", "dtest"}:
         return "test"
     if parts & {"val", "valid", "validation", "dev", "cv", "eval", "xval", "yval", "dval"}:
         return "valid"
