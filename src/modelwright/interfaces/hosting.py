@@ -183,7 +183,6 @@ class Hosted:
     def _feedback(self, label: Label) -> None:
         if self._log is not None:
             self._log.append(encode(label))
-            self._log.commit()
 
     def _tick(self, app: Application, access: Access, last: float) -> None:
         """Give up on replies that the disk keeps, and hear of keys that were made or revoked."""

@@ -14,6 +14,7 @@ from modelwright.interfaces.http.heads import Head
 from modelwright.interfaces.http.identity import Ids
 from modelwright.interfaces.http.incidents import Incidents
 from modelwright.interfaces.http.outbox import Outbox, Turn
+from modelwright.interfaces.http.replies import Reply
 from modelwright.interfaces.http.service import Service
 from modelwright.serving.asking import Refused
 
@@ -98,14 +99,14 @@ class Calls:
 
         return answer
 
-    async def written(self, *, alone: bool) -> None:
+    async def written(self, kept: Reply | None, *, alone: bool) -> None:
         """Wait until what was recorded is safe. Raises Refused where it is not. Calls of one turn of the loop share
-        one commit; a call that is `alone` has nobody to wait for."""
-        if alone and self._at_once:
+        one commit; a call that is `alone` has nobody to wait for. `kept`: the reply as its idempotency key has it."""
+        if alone and self._at_once and kept is None:
             self.service.plane.commit()
             return
         turn = Turn(self.loop)
-        self.outbox.hold(turn, None)
+        self.outbox.hold(turn, kept)
         failed = await turn.future
         if failed is not None:
             raise failed

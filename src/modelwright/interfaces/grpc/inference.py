@@ -141,12 +141,9 @@ class Inference:
             await calls.turn(call, len(content))
             if time.monotonic() > call.deadline:
                 raise expired()
-            reply, request_id, model, undo = self._once(call, content) if call.key else self._answered(call, content)
-            try:
-                await calls.written(alone=self.running == 1)
-            except Refused:
-                undo()
-                raise
+            kept = self._once(call, content) if call.key else None
+            reply, request_id, model = self._answered(call, content) if kept is None else _told(kept)
+            await calls.written(kept, alone=self.running == 1)
         except Exception as error:  # noqa: BLE001 - the last net: `ended` tells refusals from incidents
             return await calls.abort(context, calls.ended(error, "ModelInfer", context))
         finally:
@@ -158,8 +155,8 @@ class Inference:
         context.set_trailing_metadata((*named, ("traceparent", call.traceparent)) if call.span else named)
         return reply
 
-    def _answered(self, call: Call, content: bytes) -> tuple[bytes, str, str, Callable[[], None]]:
-        """The reply, the request's id, the model, and what to do should the record of it not be written."""
+    def _answered(self, call: Call, content: bytes) -> tuple[bytes, str, str]:
+        """The reply, the request's id and the model."""
         asked = self._reader.read(content)
         served = self._plane.find(asked.model, asked.version)
         head, signature = call.head, served.signature
@@ -176,7 +173,7 @@ class Inference:
         if answer.version != served.version:
             served = self._plane.find(answer.model, str(answer.version))
         reply = self._writer.write(answer, served, asked.id or answer.request_id, asked.wanted)
-        return reply, answer.request_id, answer.model, _nothing
+        return reply, answer.request_id, answer.model
 
     def _columns(self, asked: Asked, served: Served, content: bytes) -> dict[str, list[Any]]:
         if asked.row is not None:  # it was read in the order of another model
@@ -186,17 +183,15 @@ class Inference:
             asked.layout.learn(asked.tensors, served.signature)
         return columns
 
-    def _once(self, call: Call, content: bytes) -> tuple[bytes, str, str, Callable[[], None]]:
+    def _once(self, call: Call, content: bytes) -> Reply:
         """The reply this idempotency key has had, or a new one."""
-        place = (call.caller, "ModelInfer", call.key)
-        with self._replays.held(*place):
-            known = self._replays.find(*place, content)
-            if known is not None:
-                return known.body, known.request_id, known.model, _nothing
-            reply, request_id, model, _ = self._answered(call, content)
-            self._replays.keep(*place, content, Reply(200, reply, request_id=request_id, model=model))
-        return reply, request_id, model, lambda: self._replays.forget(*place)
+
+        def answer() -> Reply:
+            reply, request_id, model = self._answered(call, content)
+            return Reply(200, reply, request_id=request_id, model=model)
+
+        return self._replays.once(call.caller, "ModelInfer", call.key, content, answer)
 
 
-def _nothing() -> None:
-    return
+def _told(kept: Reply) -> tuple[bytes, str, str]:
+    return kept.body, kept.request_id, kept.model

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from modelwright.interfaces.http.exchange import Exchange, too_large
+from modelwright.interfaces.http.exchange import too_large
 from modelwright.interfaces.http.outbox import Outbox, Turn
 from modelwright.interfaces.http.replies import Reply
 from modelwright.interfaces.http.request import Request
@@ -97,7 +97,7 @@ class Application:
         turn = Turn(asyncio.get_running_loop())
         outbox.hold(turn, reply)
         failed = await turn.future
-        return reply if failed is None else unlogged(self.exchange, reply, failed)
+        return reply if failed is None else self.exchange.refuse(failed)
 
     async def _body(self, request: Request, receive: Receive) -> bytes | None:
         """The whole body, counted as it arrives. Raises Refused: request.size, request.timeout."""
@@ -123,13 +123,6 @@ class Application:
                 parts.append(part)
             if not message.get("more_body", False):
                 return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-def unlogged(exchange: Exchange, reply: Reply, failed: Refused) -> Reply:
-    """What is said in place of a reply that could not be written down."""
-    if reply.undo is not None:
-        reply.undo()
-    return exchange.refuse(failed)
 
 
 def target_of(scope: Scope) -> bytes:

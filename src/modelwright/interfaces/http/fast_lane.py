@@ -16,7 +16,7 @@ from typing import Any, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from modelwright.interfaces.http.application import UNREAD, unlogged
+from modelwright.interfaces.http.application import UNREAD
 from modelwright.interfaces.http.crowd import Courteous
 from modelwright.interfaces.http.exchange import too_large
 from modelwright.interfaces.http.heads import checked_path
@@ -331,7 +331,7 @@ class FastLane(HttpToolsProtocol):
             self.transport.write(lane.quick_raw(reply) if failed is None else lane.raw(lane.exchange.refuse(failed)))
         else:
             if failed is not None and reply.logged:
-                reply = unlogged(self.lane.exchange, reply, failed)
+                reply = self.lane.exchange.refuse(failed)
             self.transport.write(self.lane.raw(reply))
             busy = reply.code == "serving.busy"
         if self.owed:

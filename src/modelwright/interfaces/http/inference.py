@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from modelwright._version import VERSION
-from modelwright.interfaces.http.predicting import Predicting, once
+from modelwright.interfaces.http.predicting import Predicting
 from modelwright.interfaces.http.replaying import Replays
 from modelwright.interfaces.http.replies import BINARY, JSON, Reply, header_text, log_header
 from modelwright.interfaces.http.request import Request
@@ -72,9 +72,11 @@ class Inference:
     # ------------------------------------------------------------ inference
 
     def infer(self, request: Request) -> Reply:
-        if request.head.idempotency_key:
-            key = request.head.token("idempotency_key", "idempotency-key")
-            return once(self._replays, request, key, lambda: self._infer(request))
+        head = request.head
+        if head.idempotency_key:
+            key = head.token("idempotency_key", "idempotency-key")
+            place = (request.caller.id, head.path, key)
+            return self._replays.once(*place, request.body, lambda: self._infer(request))
         return self._infer(request)
 
     def _infer(self, request: Request) -> Reply:

@@ -1,7 +1,8 @@
 """Replies wait here until what they say is written down.
 
 Every reply of one turn of the loop is held, the log is committed once, and then they leave. Under durability `disk`
-they leave when the log says that everything up to its position is on the disk.
+they leave when the log says that everything up to its position is on the disk. Whoever remembers a reply hears first
+whether its record is safe, also where its client has gone.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import time
 from typing import Protocol
 
 from modelwright.core.errors import ModelwrightError
+from modelwright.interfaces.http.replies import Reply
 from modelwright.interfaces.http.service import Service
 from modelwright.serving.asking import Refused
 
@@ -100,6 +102,8 @@ class Turn:
 
 def _release(waiting: Waiting, failed: Refused | None) -> None:
     for who, reply in waiting:
+        if type(reply) is Reply and reply.settle is not None:
+            reply.settle(failed is None)
         who.release(reply, failed)
 
 

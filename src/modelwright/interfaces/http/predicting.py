@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -56,16 +55,15 @@ class Predicting:
         ask = self.ask(request)
         ask.body = request.body
         key = ask.idempotency_key or key_in_body(request.body)
-        return self._once(request, key, ask) if key else self._predict(ask)
+        if not key:
+            return self._predict(ask)
+        return self._replays.once(request.caller.id, request.head.path, key, request.body, lambda: self._predict(ask))
 
     def _predict(self, ask: Ask) -> Reply:
         answer = self._answer(ask)
         return Reply(
             200, answer.body, JSON, self._headers, header_text(answer.request_id), logged=True, model=answer.model
         )  # fmt: skip
-
-    def _once(self, request: Request, key: str, ask: Ask) -> Reply:
-        return once(self._replays, request, key, lambda: self._predict(ask))
 
     def explain(self, request: Request) -> Reply:
         ask = self.ask(request)
@@ -89,19 +87,6 @@ class Predicting:
         body = _encode({"model": {"name": served.name}, "accepted": len(labels)})
         request_id = request.request_id or self._exchange.ids.make()
         return Reply(200, body, JSON, self._headers, request_id, logged=True, model=served.name)
-
-
-def once(replays: Replays, request: Request, key: str, answer: Callable[[], Reply]) -> Reply:
-    """The reply this key has had, or a new one, which is remembered until it turns out that it cannot be logged."""
-    place = (request.caller.id, request.head.path, key)
-    with replays.held(*place):
-        known = replays.find(*place, request.body)
-        if known is not None:
-            return known
-        reply = answer()
-        replays.keep(*place, request.body, reply)
-    reply.undo = lambda: replays.forget(*place)
-    return reply
 
 
 def _label(found: Any, row: int, signature: Signature, now: int, source: str) -> Label:

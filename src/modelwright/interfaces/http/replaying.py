@@ -1,7 +1,8 @@
 """Idempotency keys: the same key with the same body gets the same reply again, with another body a refusal.
 
 Remembered in memory that all workers of a server share, a bounded number for a bounded time: a retry gets the same
-answer from whichever worker it reaches, also from one that took the place of a dead one.
+answer from whichever worker it reaches, also from one that took the place of a dead one. A reply is remembered once
+its record is safe; until then its key is busy, so that nobody is told what may not be written down after all.
 """
 
 from __future__ import annotations
@@ -68,20 +69,24 @@ class Remembered:
         weakref.finalize(self, os.close, self._file)
         os.ftruncate(self._file, self._ring + size)
         self._memory = mmap.mmap(self._file, self._ring + size)
+        self._claimed: set[int] = set()  # by this process, which its own locks do not keep out
 
-    @contextlib.contextmanager
-    def held(self, place: bytes) -> Iterator[bool]:
-        """Whether no other process is busy with this key; it then waits for nobody, and none begins meanwhile."""
-        at = 1 + (int.from_bytes(place[:8], "little") >> 2)
+    def claim(self, place: bytes) -> bool:
+        """Whether nobody is busy with this key; nobody else may be then until `release`, or until this process ends."""
+        at = _lock_of(place)
+        if at in self._claimed:
+            return False
         try:
             fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, at)
         except (BlockingIOError, PermissionError):
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            fcntl.lockf(self._file, fcntl.LOCK_UN, 1, at)
+            return False
+        self._claimed.add(at)
+        return True
+
+    def release(self, place: bytes) -> None:
+        at = _lock_of(place)
+        self._claimed.discard(at)
+        fcntl.lockf(self._file, fcntl.LOCK_UN, 1, at)
 
     def get(self, place: bytes) -> tuple[float, bytes, bytes] | None:
         """When it was put, the digest of the body that asked, and what was answered."""
@@ -111,12 +116,6 @@ class Remembered:
             self._memory[start : start + length] = answer
             _ENTRY.pack_into(self._memory, mine, place, body, _digest(answer), now, where, length)
 
-    def remove(self, place: bytes) -> None:
-        with self._locked():
-            for at in self._ways(place):
-                if self._memory[at : at + 16] == place:
-                    _ENTRY.pack_into(self._memory, at, bytes(16), bytes(16), bytes(16), 0.0, 0, 0)
-
     def _written(self) -> int:
         """Bytes ever put into the ring; what lies further back than its size has been written over."""
         return int.from_bytes(self._memory[:8], "little")
@@ -135,6 +134,10 @@ class Remembered:
             fcntl.lockf(self._file, fcntl.LOCK_UN, 1, _ALL)
 
 
+def _lock_of(place: bytes) -> int:
+    return 1 + (int.from_bytes(place[:8], "little") >> 2)
+
+
 def _unnamed() -> int:
     """A file in memory where there is such a thing: locks need a file, and nothing here is worth a disk."""
     if hasattr(os, "memfd_create"):
@@ -149,23 +152,37 @@ class Replays:
         self._keep_s = keep_s
         self._clock = clock
 
-    @contextlib.contextmanager
-    def held(self, caller: str, path: str, key: str) -> Iterator[None]:
-        """Nobody else answers this key meanwhile. Raises Refused (`idempotency.busy`) where somebody does."""
-        with self._memory.held(_place(caller, path, key)) as free:
-            if not free:
-                raise Refused(
-                    "Another request with this idempotency key is being answered.",
-                    code="idempotency.busy",
-                    hint="send it again in a moment",
-                    subject=f"idempotency_key:{key}",
-                    retry_after_s=1.0,
-                )
-            yield
+    def once(self, caller: str, path: str, key: str, body: bytes, answer: Callable[[], Reply]) -> Reply:
+        """The reply this key has had, or a new one, whose `settle` is to be called when the fate of its record is
+        known. Raises Refused (`idempotency.busy`, `idempotency.conflict`, and what `answer` raises)."""
+        place = _place(caller, path, key)
+        if not self._memory.claim(place):
+            raise Refused(
+                "Another request with this idempotency key is being answered.",
+                code="idempotency.busy",
+                hint="send it again in a moment",
+                subject=f"idempotency_key:{key}",
+                retry_after_s=1.0,
+            )
+        try:
+            reply = self._find(place, key, body) or answer()
+        except BaseException:
+            self._memory.release(place)
+            raise
+        if reply.replayed:
+            self._memory.release(place)
+        else:
+            kept = _Kept(reply.status, reply.body, reply.media_type, reply.headers, reply.request_id, reply.model)
+            reply.settle = lambda safe: self._settle(place, _digest(body), kept, safe)
+        return reply
 
-    def find(self, caller: str, path: str, key: str, body: bytes) -> Reply | None:
-        """The reply this key has had; None where it is new. Raises Refused (`idempotency.conflict`)."""
-        found = self._memory.get(_place(caller, path, key))
+    def _settle(self, place: bytes, body: bytes, kept: _Kept, safe: bool) -> None:
+        if safe:
+            self._memory.put(place, body, _encoder.encode(kept), self._clock())
+        self._memory.release(place)
+
+    def _find(self, place: bytes, key: str, body: bytes) -> Reply | None:
+        found = self._memory.get(place)
         if found is None:
             return None
         since, digest, content = found
@@ -181,16 +198,8 @@ class Replays:
         kept = _decoder.decode(content)
         return Reply(
             kept.status, kept.body, kept.media_type, (*kept.headers, _REPLAYED), kept.request_id, logged=True,
-            model=kept.model,
+            model=kept.model, replayed=True,
         )  # fmt: skip
-
-    def keep(self, caller: str, path: str, key: str, body: bytes, reply: Reply) -> None:
-        kept = _Kept(reply.status, reply.body, reply.media_type, reply.headers, reply.request_id, reply.model)
-        self._memory.put(_place(caller, path, key), _digest(body), _encoder.encode(kept), self._clock())
-
-    def forget(self, caller: str, path: str, key: str) -> None:
-        """The reply never left: it could not be logged."""
-        self._memory.remove(_place(caller, path, key))
 
 
 def _place(caller: str, path: str, key: str) -> bytes:

@@ -43,7 +43,8 @@ class Reply:
     close: bool = False
     model: str = "-"  # for the counters; a served name or nothing
     code: str = ""  # of the refusal
-    undo: Callable[[], None] | None = None  # where the record could not be committed after all
+    replayed: bool = False  # an idempotency key has had it before
+    settle: Callable[[bool], None] | None = None  # called once: whether the record of it is safe
 
     def header_list(self) -> list[tuple[bytes, bytes]]:
         """All of them, as ASGI wants them."""

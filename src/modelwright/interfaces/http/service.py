@@ -89,7 +89,7 @@ class Service:
     access: Access
     counters: Counters
     health: Callable[[], Health]
-    #: stores one late label where the prediction log is; returns once it is written
+    #: appends one late label to the prediction log; the commit before the reply writes it, with all others of the turn
     feedback: Callable[[Label], None]
     #: the log whose `when_synced` replies wait for under durability `disk`; None where nothing is logged
     log: PredictionLog | None = None

@@ -235,7 +235,6 @@ class _Worker:
         if self.log is None:
             return
         self.log.append(encode(label))
-        self.log.commit()
 
     def _ready(self) -> None:
         self.started = True

@@ -12,6 +12,7 @@ import grpc
 import numpy as np
 import pytest
 
+from modelwright.core.errors import AdapterError
 from modelwright.core.plugins import load as load_plugin
 from modelwright.interfaces.grpc.protocol import HEALTH, message, messages
 from modelwright.serving.asking import Ask, Health, Limits
@@ -294,6 +295,25 @@ def test_the_same_idempotency_key_is_answered_once(tmp_path: Path) -> None:
         assert door.host.plane.find("churn").requests == 1
         other = raw({**ROW, "number": 0.9})
         assert door.refused(other, **how)[0] is Code.ALREADY_EXISTS
+        _close(door)
+
+
+def test_a_keyed_answer_that_cannot_be_written_down_is_not_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host_ = host(durability="group", log_folder=tmp_path)
+
+    def fail(_log: object) -> int:
+        raise AdapterError("No room.", code="log.full")
+
+    with serving(host_) as door:
+        how = {"metadata": (("idempotency-key", "one-2"),)}
+        with monkeypatch.context() as patched:
+            patched.setattr(type(host_.service.log), "commit", fail)
+            assert door.refused(raw(), **how)[0] is Code.UNAVAILABLE
+        first = door.infer(raw(), **how)
+        assert door.infer(raw(), **how) == first
+        assert door.host.plane.find("churn").requests == 2, "the one that was lost, and its retry"
         _close(door)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ import pytest
 
 from modelwright.core.errors import AdapterError
 from modelwright.core.nouns import Task
+from modelwright.interfaces.http.replaying import Replays
+from modelwright.interfaces.http.replies import Reply
 from modelwright.records.segments import scan
+from modelwright.serving.asking import Refused
 from tests.unit.interfaces.http import hosting
 
 TASKS = (Task.BINARY, Task.MULTICLASS, Task.REGRESSION)
@@ -213,6 +217,45 @@ def test_what_cannot_be_written_down_is_not_answered(
         status, headers, _ = _post(door, idempotency_key="k-2")
         assert status == 200
         assert "x-modelwright-replayed" not in headers
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_keyed_reply_is_replayed_only_once_it_is_written_down(
+    fast: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another request has the key in the moment between the answer and its commit."""
+    made = hosting.host(durability="group", log_folder=tmp_path)
+    log = made.service.log
+    assert log is not None
+    replays = Replays(made.service.replays, 600.0, time.monotonic)
+    met: list[str] = []
+    commit = type(log).commit
+
+    def other() -> None:
+        with pytest.raises(Refused) as refused:
+            replays.once("", hosting.PATH, "k", hosting.body(), lambda: Reply(200))
+        met.append(refused.value.code)
+
+    def fails(_log: Any) -> int:
+        other()
+        raise AdapterError("No room.", code="log.full")
+
+    def works(log: Any) -> int:
+        other()
+        return commit(log)
+
+    with hosting.serving(made, fast=fast) as door:
+        with monkeypatch.context() as patched:
+            patched.setattr(type(log), "commit", fails)
+            assert _post(door, idempotency_key="k")[0] == 503
+        with monkeypatch.context() as patched:
+            patched.setattr(type(log), "commit", works)
+            status, headers, first = _post(door, idempotency_key="k")
+        assert status == 200
+        assert "x-modelwright-replayed" not in headers
+        status, headers, again = _post(door, idempotency_key="k")
+        assert (status, headers["x-modelwright-replayed"], again) == (200, "true", first)
+    assert met == ["idempotency.busy"] * 2
 
 
 @pytest.mark.parametrize("fast", [True, False])
