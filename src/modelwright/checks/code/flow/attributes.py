@@ -131,6 +131,17 @@ def method_of(base: Value, name: str) -> Value | None:
     return None
 
 
+def _inner(m: Machine, base: Value, name: str) -> Value:
+    """The estimator inside a search or a wrapper; what a search found is in how it is set up."""
+    fit = base.fit
+    inner = base.members[0] if base.members and name not in {"booster_", "model"} else base
+    made = inner.copy(fit=fit or inner.fit, loops=inner.loops | base.loops)
+    if fit is not None and name.startswith("best_") and role(base.cls) == "search":
+        learned = m.learn(fit.node, "search", base.cls, fit.rows, supervised=True)
+        made.params = {**(inner.params or {}), "found by": Value("scalar", learned=frozenset([learned]))}
+    return made
+
+
 def _of_estimator(m: Machine, node: ast.Attribute, base: Value, name: str) -> Value:
     if base.func is not None:
         found = method_of(base, name)
@@ -138,8 +149,7 @@ def _of_estimator(m: Machine, node: ast.Attribute, base: Value, name: str) -> Va
             return found.copy(receiver=base)
     fit = base.fit
     if name in {"best_estimator_", "estimator", "estimator_", "base_estimator", "model", "booster_", "best_pipeline_"}:
-        inner = base.members[0] if base.members and name not in {"booster_", "model"} else base
-        return inner.copy(fit=fit or inner.fit, loops=inner.loops | base.loops)
+        return _inner(m, base, name)
     if fit is None:
         return Value("unknown")
     if name in {"labels_", "embedding_"}:

@@ -56,6 +56,7 @@ def call(m: Machine, c: Call, name: str) -> Value:
     if name.endswith("filter") and len(c.args) > 1:
         return c.args[1]
     if name.endswith(("max", "min")) and c.args:
+        _by_key(m, c)
         reading.chosen(m, c)
         first = c.args[0]
         flags = first.flags | ({"choice"} if first.flags & {"figure"} else frozenset())
@@ -73,3 +74,20 @@ def call(m: Machine, c: Call, name: str) -> Value:
         parts2 = [value.element if value.element is not None else value for value in c.args]
         return Value("list", element=Value("tuple", items=parts2))
     return UNKNOWN
+
+
+def _by_key(m: Machine, c: Call) -> None:
+    """`max(settings, key=lambda s: score_of(s))`: a loop over settings that keeps the best figure."""
+    fn = c.keywords.get("key")
+    items = c.args[0].items
+    if fn is None or fn.kind != "function" or not items:
+        return
+    outer = m.loops
+    m.loops = (*outer, c.node)
+    try:
+        for item in items[:2]:
+            found = m.invoke(Call(c.node, [item.copy(loops=item.loops | {c.node})], {}), fn)
+            if "figure" in found.flags:
+                reading.read(m, found, "chosen", c.node)
+    finally:
+        m.loops = outer

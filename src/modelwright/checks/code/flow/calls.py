@@ -179,6 +179,8 @@ def other_method(m: Machine, c: Call, base: Value, name: str) -> Value:
         if name in {"max", "min", "argmax", "argmin", "idxmax", "idxmin"} and base.flags & {"figure"}:
             reading.read(m, base, "chosen", c.node)
             flags = flags | {"choice"}
+        elif name in reading.AVERAGES and base.flags & {"figure"}:
+            reading.read(m, base, "averaged", c.node)
         return Value(base.kind, learned=base.learned, preds=base.preds, flags=flags, loops=base.loops)
     return unknown(m, c)
 

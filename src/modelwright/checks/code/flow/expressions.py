@@ -284,7 +284,7 @@ def _slice(m: Machine, node: ast.Slice) -> Value:
     return UNKNOWN
 
 
-def chosen(m: Machine, node: ast.If, test: Value) -> None:
+def chosen(m: Machine, node: ast.If | ast.While, test: Value) -> None:
     """`if score > best:` reads a judgement to choose."""
     if not isinstance(node.test, ast.Compare | ast.BoolOp | ast.Name | ast.Call):
         return

@@ -152,8 +152,10 @@ def _stat(m: Machine, c: Call, name: str) -> Value:
     last = name.rpartition(".")[2]
     for value in c.args:
         if value.flags & {"figure"}:
-            if last in {"max", "min", "amax", "amin"}:
+            if last in {"max", "min", "amax", "amin", "nanmax", "nanmin"}:
                 reading.chosen(m, c)
+            elif last in reading.AVERAGES:
+                reading.read(m, value, "averaged", c.node)
             return Value("scalar", preds=value.preds, flags=value.flags, loops=value.loops)
     if not values:
         return Value("scalar", learned=c.args[0].learned if c.args else UNKNOWN.learned)

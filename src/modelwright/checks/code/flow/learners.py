@@ -24,6 +24,8 @@ ASKING = frozenset(
         "score_samples",
         "predict_generator",
         "staged_predict",
+        "staged_predict_proba",
+        "staged_decision_function",
     ]
 )
 _FITTING = frozenset(
@@ -304,6 +306,9 @@ def use(m: Machine, c: Call, est: Value, how: str) -> Value:
     )
     new.learned = x.all_learned | learned_by(m, est)
     new.cols = None
+    knobs = m.knobs(est)
+    if knobs:
+        new.loops |= knobs
     if est.cls.startswith("keras.preprocessing.image"):
         return new  # augmentation belongs to training only
     new.steps = (*x.steps, (est.serial, est.cls))

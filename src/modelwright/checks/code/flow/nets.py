@@ -59,7 +59,7 @@ def method(m: Machine, c: Call, net: Value, name: str) -> Value:
         share = c.const("validation_split")
         if share is not None:
             found.nodes = ()
-        return Value("estimator_figure", flags=frozenset(["history"]), preds=())
+        return Value("estimator_figure", flags=frozenset(["history"]), preds=(), fit=found)
     if name in {"predict", "predict_classes", "predict_proba", "predict_generator", "predict_on_batch"}:
         return learners.ask(m, c, net, name)
     if name in {"evaluate", "evaluate_generator", "test_on_batch"}:

@@ -8,6 +8,8 @@ from modelwright.checks.code.flow.arguments import Call
 from modelwright.checks.code.flow.machine import Machine
 from modelwright.checks.code.flow.values import Value
 
+AVERAGES = frozenset(["mean", "std", "median", "nanmean", "nanstd", "average", "var"])
+
 
 def read(m: Machine, value: Value, how: str, node: ast.AST) -> None:
     """A figure of a judgement was kept, compared, plotted or shown."""

@@ -225,7 +225,7 @@ def _while(m: Machine, node: ast.While) -> None:
     m.loops = (*outer, node)
     try:
         for _ in range(2 if len(outer) < 2 else 1):
-            expressions.evaluate(m, node.test)
+            expressions.chosen(m, node, expressions.evaluate(m, node.test))
             run_block(m, node.body)
             m.scope.returned = False
     finally:

@@ -252,6 +252,10 @@ def store(m: Machine, target: ast.Subscript, value: Value) -> None:
         _store_item(m, base, key, value)
         return
     if not base.is_data:
+        if value.flags & {"figure"} and base is not UNKNOWN:
+            base.flags |= {"figure"}
+            base.preds = tuple(dict.fromkeys((*base.preds, *value.preds)))[:8]
+            reading.read(m, value, "kept", target)
         if base.kind in {"unknown", "scalar"} and base is not UNKNOWN:
             m.evaluate(key)
             base.element = value

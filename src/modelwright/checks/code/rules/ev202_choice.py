@@ -13,6 +13,7 @@ from modelwright.checks.code.flow.values import Fit, Judge
 from modelwright.checks.code.nouns import CodeFinding, Confidence, RuleInfo
 from modelwright.checks.code.proofs import short, sinks, step
 from modelwright.checks.code.rules._ev202_choice_examples import EXAMPLES
+from modelwright.checks.code.rules._ev202_other_choices import again, head, made_in, settled_by_eye
 from modelwright.core.nouns import Severity
 
 INFOS = (
@@ -42,10 +43,12 @@ def _run(facts: Facts) -> Iterator[CodeFinding]:
     for judge in facts.flow.judges:
         if judge.how in {"cv", "search"} or judge.node in told or not _tested(facts, judge):
             continue
-        found = _in_loop(facts, judge) or _threshold(facts, judge)
+        found = _in_loop(facts, judge) or _threshold(facts, judge) or _staged(facts, judge) or again(facts, judge)
         if found is not None:
             told.add(judge.node)
             yield found
+    if not told:
+        yield from settled_by_eye(facts, _tested)
     yield from _counted(facts)
 
 
@@ -78,7 +81,7 @@ def _in_loop(facts: Facts, judge: Judge) -> CodeFinding | None:
     loops = [loop for loop in judge.loops if loop in fit.knobs or loop in _knobs_of_rows(fit)]
     if not loops:
         return _seed_hunt(facts, judge)
-    if any(_made_in(facts, judge, loop) for loop in loops):
+    if any(made_in(facts, judge, loop) for loop in loops):
         return None
     models = _over_models(loops[0])
     if models and "chosen" not in judge.read:
@@ -87,13 +90,15 @@ def _in_loop(facts: Facts, judge: Judge) -> CodeFinding | None:
     if not read:
         return None
     proved = "chosen" in read
+    if proved and "averaged" in judge.read and isinstance(judge.read_at, ast.Call):
+        return None  # the spread of repeated runs: mean, deviation, least and greatest
     if not proved and _beside_train(facts, judge):
         return None
     said = "and the best is taken" if proved else "and the scores are kept to compare"
     message = f"A loop tries settings, each judged on the test rows ({short(judge.node)}), {said}."
-    steps = [step(facts, "settings tried here", _head(loops[0])), step(facts, "judged on test rows here", judge.node)]
+    steps = [step(facts, "settings tried here", head(loops[0])), step(facts, "judged on test rows here", judge.node)]
     if judge.read_at is not None and hasattr(judge.read_at, "lineno"):
-        steps.append(step(facts, "read here", _head(judge.read_at)))
+        steps.append(step(facts, "read here", head(judge.read_at)))
     sure = Confidence.PROVED if proved else Confidence.LIKELY
     severity = Severity.MEDIUM if models else None
     return finding(facts, "EV202", judge.node, message, sure, severity=severity, steps=tuple(steps))
@@ -111,25 +116,14 @@ def _seed_hunt(facts: Facts, judge: Judge) -> CodeFinding | None:
             message = f"Splits are tried until the score is best ({short(judge.node)})."
             steps = [step(facts, "split anew here", split.node), step(facts, "judged on test rows here", judge.node)]
             if judge.read_at is not None and hasattr(judge.read_at, "lineno"):
-                steps.append(step(facts, "the best is taken here", _head(judge.read_at)))
+                steps.append(step(facts, "the best is taken here", head(judge.read_at)))
             return finding(facts, "EV202", judge.node, message, Confidence.PROVED, steps=tuple(steps))
     return None
-
-
-def _head(node: ast.AST) -> ast.AST:
-    """The line that says what a loop or a branch is about."""
-    return getattr(node, "iter", None) or (node.test if isinstance(node, ast.If | ast.While) else node)
 
 
 def _knobs_of_rows(fit: Fit) -> frozenset[ast.AST]:
     """Loops over sets of columns or shares of rows."""
     return fit.x.loops
-
-
-def _made_in(facts: Facts, judge: Judge, loop: ast.AST) -> bool:
-    """Were the rows split anew in each pass? Then it is repeated hold-out, not choice."""
-    keys = {piece.key for piece in algebra.cuts(judge.rows)}
-    return any(split.key in keys and loop in split.loops for split in facts.flow.splits)
 
 
 def _over_models(loop: ast.AST) -> bool:
@@ -162,17 +156,29 @@ def _threshold(facts: Facts, judge: Judge) -> CodeFinding | None:
         return None
     loops = [loop for loop in judge.loops if loop in asked.loops]
     by_loop = (
-        bool(loops) and bool(judge.read & {"chosen", "plotted"}) and not any(_made_in(facts, judge, x) for x in loops)
+        bool(loops) and bool(judge.read & {"chosen", "plotted"}) and not any(made_in(facts, judge, x) for x in loops)
     )
-    if by_loop or "choice" in asked.flags:
+    picked = "choice" in asked.flags and all(pred.rows == judge.rows for pred in judge.preds)
+    if by_loop or picked:
         message = f"The threshold is picked on the test rows that are then reported ({short(judge.node)})."
-        steps = [step(facts, "thresholds tried here", _head(loops[0]))] if by_loop else []
+        steps = [step(facts, "thresholds tried here", head(loops[0]))] if by_loop else []
         if judge.read_at is not None and hasattr(judge.read_at, "lineno"):
-            steps.append(step(facts, "picked here", _head(judge.read_at)))
+            steps.append(step(facts, "picked here", head(judge.read_at)))
         steps.append(step(facts, "judged here", judge.node))
-        sure = Confidence.PROVED if "chosen" in judge.read or "choice" in asked.flags else Confidence.LIKELY
+        sure = Confidence.PROVED if "chosen" in judge.read or picked else Confidence.LIKELY
         return finding(facts, "EV202", judge.node, message, sure, steps=tuple(steps))
     return None
+
+
+def _staged(facts: Facts, judge: Judge) -> CodeFinding | None:
+    """The number of rounds that looks best on the test rows: `argmin` over `staged_predict(X_test)`."""
+    if "chosen" not in judge.read or not any(asked.how.startswith("staged_") for asked in judge.preds):
+        return None
+    message = f"The number of rounds is picked on the test rows ({short(judge.node)})."
+    steps = [step(facts, "asked for each round here", judge.preds[0].node), step(facts, "judged here", judge.node)]
+    if judge.read_at is not None and hasattr(judge.read_at, "lineno"):
+        steps.append(step(facts, "picked here", head(judge.read_at)))
+    return finding(facts, "EV202", judge.node, message, Confidence.PROVED, steps=tuple(steps))
 
 
 def _counted(facts: Facts) -> Iterator[CodeFinding]:

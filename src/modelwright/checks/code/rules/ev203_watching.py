@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from modelwright.checks.code.facts import Facts, Rule, RuleFile, finding
 from modelwright.checks.code.flow import rows as algebra
+from modelwright.checks.code.flow.machine import hint_of
 from modelwright.checks.code.flow.values import Fit, Judge, Value
 from modelwright.checks.code.nouns import CodeFinding, Confidence, RuleInfo
 from modelwright.checks.code.proofs import short, sinks, step
@@ -52,6 +53,7 @@ def _run(facts: Facts) -> Iterator[CodeFinding]:
             continue
         yield from _reported(facts, fit)
     yield from _by_hand(facts, told)
+    yield from _best_of_history(facts, told)
 
 
 def _reported(facts: Facts, fit: Fit) -> Iterator[CodeFinding]:
@@ -64,6 +66,8 @@ def _reported(facts: Facts, fit: Fit) -> Iterator[CodeFinding]:
         if sink.fit is fit and algebra.apart(fit.watched.rows, sink.rows) and sink.rows != fit.rows
     ]
     if others and any(sink.judge is not None for sink in others):
+        return
+    if _cut_for_choosing(facts, fit.watched):
         return
     for sink in sinks(facts.flow):
         if sink.fit is fit and sink.rows and algebra.covers(fit.watched.rows, sink.rows):
@@ -128,9 +132,64 @@ def _has_other(facts: Facts, judge: Judge) -> bool:
     )
 
 
+def _cut_for_choosing(facts: Facts, watched: Value) -> bool:
+    """Were these rows cut out of a training part whose other side is judged?"""
+    outer = {piece.key for piece in algebra.cuts(watched.rows) if piece.side == "train"}
+    return any(
+        sink.judge is not None and any(p.key in outer and p.side == "test" for p in algebra.cuts(sink.rows))
+        for sink in sinks(facts.flow)
+    )
+
+
+_BESTS = frozenset(["max", "min", "argmax", "argmin", "idxmax", "idxmin", "nanmax", "nanmin", "amax", "amin", "index"])
+
+
+def _best_of_history(facts: Facts, told: set[ast.AST]) -> Iterator[CodeFinding]:
+    """`max(history.history["val_accuracy"])` of the test rows: the best epoch is what is told."""
+    for node in facts.names.nodes(ast.Subscript):
+        key = node.slice
+        if not (isinstance(key, ast.Constant) and isinstance(key.value, str) and key.value.startswith("val_")):
+            continue
+        call = next((up for up in facts.names.parents(node) if isinstance(up, ast.Call | ast.stmt)), None)
+        if not isinstance(call, ast.Call) or _last_word(call) not in _BESTS:
+            continue
+        root = node.value.value if isinstance(node.value, ast.Attribute) else node.value
+        known = facts.flow.value(root)
+        fit = known.fit if known is not None and known.kind == "estimator_figure" else None
+        if fit is None or fit.watched is None or fit.node in told or not _is_named_test(fit.watched):
+            continue
+        written = next((ast.unparse(part) for part in fit.nodes), "")
+        others = any(
+            sink.judge is not None and sink.fit is fit and algebra.apart(sink.rows, fit.watched.rows)
+            for sink in sinks(facts.flow)
+        )
+        if others or hint_of(written.strip("()[]").partition(",")[0]) == "valid":
+            continue
+        told.add(fit.node)
+        message = f"The epoch that looks best on the test rows is what is told or kept ({short(call)})."
+        steps = (step(facts, "watched here", fit.node), step(facts, "the best is taken here", call))
+        yield finding(facts, "EV203", call, message, Confidence.LIKELY, severity=Severity.MEDIUM, steps=steps)
+
+
+def _last_word(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
 def _keeps_weights(node: ast.AST | None) -> bool:
+    """Are weights kept, or the best figure alone, which is then told as the score?"""
+    if isinstance(node, ast.Call):
+        return _last_word(node) in {"max", "min"}
     if not isinstance(node, ast.If):
         return False
+    compared = {part.id for part in ast.walk(node.test) if isinstance(part, ast.Name)}
+    stored = {
+        part.id
+        for one in node.body
+        for part in ast.walk(one)
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+    }
+    if compared & stored:
+        return True
     words = {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
     stops = any(isinstance(part, ast.Break) for part in ast.walk(node))
     return stops or bool(words & {"save", "state_dict", "deepcopy", "save_weights", "save_model", "save_pretrained"})
