@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from modelwright.checks.code.nouns import CodeExample, CodeFinding, Confidence, Role, RuleInfo, Source
+from modelwright.checks.code.nouns import CodeExample, CodeFinding, Confidence, Role, RuleInfo, Source, Step
 
 if TYPE_CHECKING:
     from modelwright.checks.code.flow import Flow
@@ -54,7 +54,17 @@ class RuleFile:
 
 
 def finding(facts: Facts, code: str, node: ast.AST, message: str, confidence: Confidence, **more: Any) -> CodeFinding:
-    """A finding at a node, with its statement and function filled in."""
+    """A finding at a node, with its statement and function filled in; of what happens in a module that this file
+    imports, at the call that leads there."""
+    steps: tuple[Step, ...] = more.get("steps", ())
+    home = facts.flow.abroad(node)
+    if home is not None:
+        there = home.source.place(node)
+        more["steps"] = steps or (Step(text="here", place=there),)
+        message = f"{message.rstrip('.')}, in {there.path}:{there.line}."
+        node = facts.flow.site(node) or facts.source.tree
+    if home is not None or any(each.place.path != facts.source.path for each in steps):
+        more["fix"] = None
     statement, function = facts.names.standing(node)
     return CodeFinding(
         code=code,

@@ -125,7 +125,9 @@ def _leaks_of(flow: Flow, sink: Sink) -> Iterator[Leak]:
 def split_of(flow: Flow, outer: Rows, train: Rows, test: Rows) -> Split | None:
     """The division by which train and test went apart."""
     keys = {piece.key for piece in algebra.cuts(train)} & {piece.key for piece in algebra.cuts(test)}
-    return next((split for split in flow.splits if split.key in keys), None)
+    found = [split for split in flow.splits if split.key in keys]
+    of_these = (split for split in found if any(algebra.roots(one.rows) & algebra.roots(train) for one in split.inputs))
+    return next(of_these, found[0] if found else None)
 
 
 def trained_on(flow: Flow) -> Iterator[tuple[Sink, Fit]]:
@@ -175,10 +177,12 @@ def _lines(text: str) -> tuple[str, ...]:
 
 
 def step(facts: Facts, said: str, node: ast.AST) -> Step:
-    lines = _lines(facts.source.text)
+    home = facts.flow.abroad(node)
+    stands = facts.source if home is None else home.source
+    lines = _lines(stands.text)
     number = getattr(node, "lineno", 1)
     source = lines[number - 1].strip() if 0 < number <= len(lines) else ""
-    return Step(text=f"{said}: {short(node)}", place=facts.source.place(node), source=source[:160])
+    return Step(text=f"{said}: {short(node)}", place=stands.place(node), source=source[:160])
 
 
 def short(node: ast.AST) -> str:

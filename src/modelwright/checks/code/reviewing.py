@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ from modelwright.checks.code.facts import Facts
 from modelwright.checks.code.finding_models import FileReview, Ignored, Reported, Skipped, lines_of, subject
 from modelwright.checks.code.flow import Flow
 from modelwright.checks.code.names import Names
+from modelwright.checks.code.neighbours import Kept, Neighbours
 from modelwright.checks.code.nouns import CodeFinding, Confidence, Kind, Place, Role, RuleInfo, Source
 from modelwright.checks.code.reporting import at_home, idle_in_a_test, in_a_test, once, per_file, report
 from modelwright.checks.code.settings import Settings, active, left_out
@@ -55,7 +57,8 @@ def infos() -> dict[str, RuleInfo]:
 
 
 class Reviewer:
-    """Reviews files by the same settings. Keeps nothing of one file for the next, so that their order is nothing."""
+    """Reviews files by the same settings. Keeps of one file for the next only what the disk says, so that
+    their order is nothing."""
 
     def __init__(self, settings: Settings | None = None, root: Path | None = None) -> None:
         """Raises SpecError (`review.unknown_code`)."""
@@ -65,6 +68,7 @@ class Reviewer:
         if any(code.startswith(unjudged.ABOUT) for code in self.active):
             self.active |= active({info.code: info for info in unjudged.INFOS}, Settings())
         self._folders: dict[Path, tuple[frozenset[str], dict[str, str]]] = {}
+        self._kept: Kept = OrderedDict()
         good, self._broken = rules()
         self._rules = {
             name: rule for name, rule in sorted(good.items()) if any(info.code in self.active for info in rule.infos)
@@ -107,31 +111,41 @@ class Reviewer:
             lines=lines_of(source.text),
         )
 
-    def surroundings(self, path: Path) -> tuple[frozenset[str], dict[str, str]]:
-        """Names of files beside a file and in the folders above it up to the root or the repository, and the versions
-        pinned in them."""
+    def surroundings(self, path: Path) -> tuple[frozenset[str], dict[str, str], Neighbours]:
+        """Names of files beside a file and in the folders above it up to the root or the repository, the versions
+        pinned in them, and the modules that can be imported from there."""
         folder, root = path.absolute().parent, self.root.absolute()
         names: set[str] = set()
         pins: dict[str, str] = {}
+        above: list[Path] = []
         for here in (folder, *folder.parents):
-            if here not in self._folders:
-                self._folders[here] = _folder(here)
-            listed, pinned = self._folders[here]
+            listed, pinned = self._listed(here)
+            above.append(here)
             names |= listed
             pins = {**pinned, **pins}
             if here == root or ".git" in listed or not here.is_relative_to(root):
                 break  # outside of what was asked for, only the file's own folder counts
-        return frozenset(names), pins
+        near = Neighbours(tuple(above), root, lambda here: self._listed(here)[0], self._kept)
+        return frozenset(names), pins, near
+
+    def _listed(self, folder: Path) -> tuple[frozenset[str], dict[str, str]]:
+        if folder not in self._folders:
+            self._folders[folder] = _folder(folder)
+        return self._folders[folder]
 
     def source(
-        self, source: Source, beside: frozenset[str] = frozenset(), pins: Mapping[str, str] | None = None
+        self,
+        source: Source,
+        beside: frozenset[str] = frozenset(),
+        pins: Mapping[str, str] | None = None,
+        near: Neighbours | None = None,
     ) -> FileReview:
         """Review what is already read."""
         try:
-            facts = _facts(source, beside, pins or {})
+            facts = _facts(source, beside, pins or {}, near)
         except Exception as error:  # noqa: BLE001 - odd code must not take the review down
             return self._unread(source, error)
-        found = list(self._findings(facts))
+        found = [each for each in self._findings(facts) if not _told_elsewhere(each, source)]
         off = left_out(source.path, self.settings.per_file_ignores)
         found = [each for each in found if not (off and each.code.startswith(off))]
         answered = ignoring.answer(source, found, infos(), self.active)
@@ -156,13 +170,18 @@ class Reviewer:
         return FileReview(source=source, role=Role.OTHER, undecided=reported, lines=lines_of(source.text))
 
 
-def _facts(source: Source, beside: frozenset[str], pins: Mapping[str, str]) -> Facts:
+def _told_elsewhere(found: CodeFinding, source: Source) -> bool:
+    """Does all of it happen in a module that this file imports? That module's own review says it."""
+    return bool(found.steps) and all(each.place.path != source.path for each in found.steps)
+
+
+def _facts(source: Source, beside: frozenset[str], pins: Mapping[str, str], near: Neighbours | None) -> Facts:
     names = Names.of(source.tree)
     return Facts(
         source=source,
         names=names,
         role=roles.of(source, names),
-        flow=Flow.of(source, names),
+        flow=Flow.of(source, names, near),
         beside=beside,
         versions=pins,
     )

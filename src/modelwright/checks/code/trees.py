@@ -46,6 +46,10 @@ class Tree:
         self._around: dict[ast.AST, ast.FunctionDef | ast.AsyncFunctionDef | None] = {}
         self._walk()
 
+    def holds(self, node: ast.AST) -> bool:
+        """Does the node stand in this tree?"""
+        return node in self._parents or node is self.tree
+
     def parent(self, node: ast.AST) -> ast.AST | None:
         return self._parents.get(node)
 

@@ -1,6 +1,6 @@
 """The common ways of choosing by the test rows are found, and the same by a validation part is left in peace.
 
-`corpus/choosing.txt` holds the programs: `misuse` and `peace` begin with its head, the `whole` ones do not."""
+`choosing.txt` holds the programs: `misuse` and `peace` begin with its head, the `whole` ones do not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CODES = {"EV201", "EV202", "EV203", "EV207", "LK104", "LK114"}
 
 def _programs() -> dict[str, str]:
     """Name (`misuse: frame_sort`) to text."""
-    text = (Path(__file__).parent / "corpus" / "choosing.txt").read_text(encoding="utf-8")
+    text = (Path(__file__).parent / "choosing.txt").read_text(encoding="utf-8")
     parts = (part.partition("\n") for part in text.split("### ")[1:])
     return {name: body for name, _, body in parts}
 

@@ -8,12 +8,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from modelwright.checks.code.flow import calls, comprehensions, expressions, local, statements
+from modelwright.checks.code.flow.abroad import Abroad, Home
 from modelwright.checks.code.flow.machine import ExhaustedError, Machine
 from modelwright.checks.code.flow.rows import Cut, Part, Root, Rows
 from modelwright.checks.code.flow.values import Fit, Judge, Learn, Predict, Split, Use, Value
+from modelwright.checks.code.neighbours import may_follow
 
 if TYPE_CHECKING:
     from modelwright.checks.code.names import Names
+    from modelwright.checks.code.neighbours import Neighbours
     from modelwright.checks.code.nouns import Source
 
 expressions.HANDLERS.update(
@@ -24,16 +27,18 @@ expressions.HANDLERS.update(
 class Flow:
     """The flow of one file, worked out when first asked for; never raises on odd code, and its work is bounded."""
 
-    def __init__(self, source: Source, names: Names) -> None:
+    def __init__(self, source: Source, names: Names, near: Neighbours | None = None) -> None:
         self.source = source
         self.names = names
+        self._near = near
         self.complete = True  # False: the budget was spent, or something odd stopped the reading
         self.trouble = ""
         self._machine: Machine | None = None
 
     @classmethod
-    def of(cls, source: Source, names: Names) -> Flow:
-        return cls(source, names)
+    def of(cls, source: Source, names: Names, near: Neighbours | None = None) -> Flow:
+        """`near`: modules that the file may import from beside it."""
+        return cls(source, names, near)
 
     @property
     def machine(self) -> Machine:
@@ -45,7 +50,21 @@ class Flow:
             self._run(m)
         return self._machine
 
+    def abroad(self, node: ast.AST) -> Home | None:
+        """The module beside this file that a node stands in; None for this file's own nodes."""
+        known = self._machine.abroad if self._machine is not None else None
+        return None if known is None else known.home(node)
+
+    def site(self, node: ast.AST) -> ast.AST | None:
+        """The call or import of this file that led to a node of another module."""
+        known = self._machine.abroad if self._machine is not None else None
+        return node if known is None else known.site(node)
+
     def _run(self, m: Machine) -> None:
+        if self._near is not None and may_follow(self.source, self.names):
+            m.abroad = Abroad(m)
+            self._guarded(m, partial(m.abroad.bind, self.names, self._near, m.module))
+            m.reset()
         for statement in self.source.tree.body:
             self._guarded(m, partial(statements.run_block, m, [statement]))
             m.reset()

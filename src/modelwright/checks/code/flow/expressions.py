@@ -168,8 +168,8 @@ def _compare(m: Machine, node: ast.Compare) -> Value:
     right = evaluate(m, node.comparators[0])
     for more in node.comparators[1:]:
         evaluate(m, more)
-    if left.const is not UNSET and right.const is not UNSET and _is_main(node):
-        return Value("scalar", const=True)
+    if m.abroad is not None and _is_main(node) and m.abroad.home(node) is not None:
+        return Value("scalar", const=False)  # an imported module does not do what it does when started
     if len(node.ops) == 1 and left.is_data and (left.kind != "unknown" or left.rows):
         new = merge([left, right])
         new.index = subscripts.mask_of(m, node, left, right)

@@ -30,6 +30,10 @@ def invoke(m: Machine, fn: Value, args: list[Value], keywords: dict[str, Value],
 
 def _run(m: Machine, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, scope: Scope, site: ast.AST) -> Value:
     outer, m.scope = m.scope, scope
+    world = m.names, m.module
+    if m.abroad is not None:
+        m.abroad.sites.setdefault(node, site)
+        m.names, m.module = m.abroad.world(node)
     stack, m.stack = m.stack, (*m.stack, site)
     m.bodies.append(node)
     try:
@@ -39,6 +43,7 @@ def _run(m: Machine, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, 
     finally:
         m.bodies.pop()
         m.scope, m.stack = outer, stack
+        m.names, m.module = world
     result = UNKNOWN
     for number, value in enumerate(scope.result[:6]):
         result = value if number == 0 else _joined(result, value)

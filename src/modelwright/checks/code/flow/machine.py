@@ -12,6 +12,7 @@ from modelwright.checks.code.flow.values import UNKNOWN, Fit, Judge, Learn, Pred
 from modelwright.checks.code.library import role
 
 if TYPE_CHECKING:
+    from modelwright.checks.code.flow.abroad import Abroad
     from modelwright.checks.code.flow.arguments import Call
     from modelwright.checks.code.names import Names
     from modelwright.checks.code.nouns import Source
@@ -63,6 +64,7 @@ class Machine:
     def __init__(self, source: Source, names: Names) -> None:
         self.source = source
         self.names = names
+        self.abroad: Abroad | None = None  # modules beside this file that it imports
         self.module = Scope()
         self.scope = self.module
         self.seen: dict[ast.AST, Value] = {}

@@ -6,6 +6,8 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator
 
+import msgspec
+
 from modelwright.checks.code.facts import Facts, Rule, RuleFile, finding
 from modelwright.checks.code.flow import rows as algebra
 from modelwright.checks.code.flow.rows import Rows
@@ -46,10 +48,18 @@ def _run(facts: Facts) -> Iterator[CodeFinding]:
         found = _in_loop(facts, judge) or _threshold(facts, judge) or _staged(facts, judge) or again(facts, judge)
         if found is not None:
             told.add(judge.node)
-            yield found
+            yield _from_here(facts, judge, found)
     if not told:
         yield from settled_by_eye(facts, _tested)
     yield from _counted(facts)
+
+
+def _from_here(facts: Facts, judge: Judge, found: CodeFinding) -> CodeFinding:
+    """Of a choice inside a module that this file imports: also where this file hands the prediction over."""
+    if facts.flow.abroad(judge.node) is None or not judge.preds:
+        return found
+    asked = facts.flow.site(judge.preds[0].node) or judge.preds[0].node
+    return msgspec.structs.replace(found, steps=(step(facts, "asked here", asked), *found.steps))
 
 
 def _tested(facts: Facts, judge: Judge) -> bool:
