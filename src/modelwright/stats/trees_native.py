@@ -59,9 +59,11 @@ class Engine:
     @cached_property
     def _bits(self) -> Bits | None:
         """Quicker than the booster for many rows of small trees; None where it would not be."""
-        return self._masks() if fits(self.tables) else None
+        return self._masks if fits(self.tables) else None
 
+    @cached_property
     def _masks(self) -> Bits:
+        """Kept, so that the workers that a server forks share those it has made."""
         key = _identity(self.tables)
         found = _BITS.get(key)
         if found is None:
@@ -108,7 +110,7 @@ class Engine:
     def row(self) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
         """A closure from one row (k,) to raw outputs (n_outputs,). Reuses its buffers: one closure per thread."""
         if self._by_masks:
-            by_masks = trees_one_row.row(self._masks(), self.tables)
+            by_masks = trees_one_row.row(self._masks, self.tables)
             return lambda x: by_masks(x.tolist())
         t, call = self.tables, _FastCall(self)
         scale, base = t.scale, np.asarray(t.base)
@@ -121,7 +123,7 @@ class Engine:
         """`row` from the bytes of a row of float64, without an array in between."""
         t = self.tables
         if self._by_masks:
-            by_masks, unpack = trees_one_row.row(self._masks(), t), Struct(f"{t.n_features}d").unpack
+            by_masks, unpack = trees_one_row.row(self._masks, t), Struct(f"{t.n_features}d").unpack
             return lambda content: by_masks(unpack(content)).tolist()
         if t.single or self.by_leaf:
             row, read = self.row(), np.frombuffer

@@ -23,8 +23,8 @@ from modelwright.stats.trees_bits import Bits, needs
 _HALVING_US, _CALL_US, _FEATURE_US, _TREE_US = 0.015, 12.0, 1.0, 0.009
 #: a gain below this factor is not worth the memory
 _WORTH = 1.2
-#: masks of one model, and of all models of an ensemble
-_MOST_BYTES, _MOST_TOGETHER = 16 << 20, 64 << 20
+#: masks of a model, and of all models of an ensemble together: what a server of 80 MB can hold
+_MOST_BYTES = 16 << 20
 
 
 def pays(t: TreeTables) -> bool:
@@ -50,7 +50,7 @@ def affordable(models: Mapping[int, TreeTables]) -> set[int]:
     chosen, total = set(), 0
     for key in sorted(sizes, key=lambda key: (sizes[key] / paying[key].n_trees, key)):
         total += sizes[key]
-        if total > _MOST_TOGETHER:
+        if total > _MOST_BYTES:
             break
         chosen.add(key)
     return chosen

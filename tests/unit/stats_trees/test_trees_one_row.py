@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from modelwright.core.errors import ModelError
 from modelwright.core.nouns import Task
-from modelwright.stats import trees_one_row
+from modelwright.stats import trees_native, trees_one_row
 from modelwright.stats.trees_bits import Bits, needs
 from modelwright.stats.trees_model import TreeModel
 from tests.unit.stats_trees.test_tree_tables import fitted, table
@@ -54,7 +54,9 @@ def many(tables: TreeModel, times: int) -> TreeModel:
     return TreeModel(made, tables.link)
 
 
-def test_hundreds_of_trees_take_masks_in_both_forms_of_a_row_and_few_do_not() -> None:
+def test_hundreds_of_trees_take_masks_in_both_forms_of_a_row_and_few_do_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     few = fitted("lightgbm", Task.BINARY, n_estimators=25)
     model = many(few, 60)
     assert not trees_one_row.pays(few.tables)
@@ -68,6 +70,8 @@ def test_hundreds_of_trees_take_masks_in_both_forms_of_a_row_and_few_do_not() ->
         assert np.array_equal(np.asarray(by_bytes(values.tobytes())), said)
     with pytest.raises(ModelError, match="values, not"):
         by_array(rows[0][:1])
+    monkeypatch.setattr(trees_native, "Bits", None)  # what a server has made before it forks is not made again
+    assert np.array_equal(np.asarray(model.packed_scorer()(rows[0].tobytes())), expected[0])
 
 
 def test_an_ensemble_has_no_more_masks_than_memory_is_meant_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,5 +81,5 @@ def test_an_ensemble_has_no_more_masks_than_memory_is_meant_for_them(monkeypatch
     assert trees_one_row.affordable(tables) == {1, 2, 3}
     found = needs(model.tables)
     assert found is not None
-    monkeypatch.setattr(trees_one_row, "_MOST_TOGETHER", 2 * found.size_bytes)
+    monkeypatch.setattr(trees_one_row, "_MOST_BYTES", 2 * found.size_bytes)
     assert trees_one_row.affordable(tables) == {1, 2}
