@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 #: few families and far more time than they need: nothing here depends on how fast the machine is
@@ -70,10 +71,41 @@ def test_both_products_answer_by_name(cli: Callable[..., Any], tmp_path: Path, r
         assert len((tmp_path / "answers.csv").read_text().splitlines()) == 41
 
 
-def test_the_run_is_made_again_to_the_last_byte(cli: Callable[..., Any], tmp_path: Path, run: dict[str, Any]) -> None:
+def test_the_run_is_made_again_to_the_last_byte_also_where_the_process_beside_evaluation_dies(
+    cli: Callable[..., Any], tmp_path: Path, run: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from modelwright.lifecycle.stages import learn
+    from modelwright.lifecycle.stages.trying import Trial
+
+    monkeypatch.setattr("modelwright.lifecycle.stages.trying.cores", lambda: 2)
+    steps = {json.loads(file.read_text())["name"]: file.parent for file in tmp_path.rglob("cache/steps/*/step.json")}
+    about = (steps["split"], steps["train"], learn.read(steps["train"]), 2)
+    with Trial() as trial:
+        trial.begin(*about)
+        found = trial.gates(None)
+    for name, folder in (("best", "bundle"), ("fast", "fast")):
+        manifest = json.loads(Path(run["paths"][folder], "manifest.json").read_bytes())
+        assert msgspec.to_builtins(found[name].scorers.evidence) == manifest["scorers"]["evidence"]
+    with Trial() as orphan:
+        orphan.begin(*about)
+        assert orphan._child is not None
+        assert orphan._child.stdin is not None
+        orphan._child.stdin.close()
+        assert orphan._child.wait(120) == 1
+
+    begin, dead = Trial.begin, []
+
+    def begin_and_die(trial: Trial, *about: Any) -> None:
+        begin(trial, *about[:-1], 2)
+        assert trial._child is not None
+        trial._child.kill()
+        dead.append(trial)
+
+    monkeypatch.setattr(Trial, "begin", begin_and_die)
     said = cli("reproduce", run["run_id"], "--json")
     assert said.code == 0, said.out
     assert said.json["reproduced"] is True
+    assert len(dead) == 1
 
 
 def test_a_run_killed_in_training_ends_with_the_same_digest(

@@ -34,7 +34,7 @@ from modelwright.lifecycle.prepare import Prepared, Rows, divide, notes_of, prep
 from modelwright.lifecycle.registering import close_dead_runs, register_run
 from modelwright.lifecycle.reviewing import since_last
 from modelwright.lifecycle.run_folder import write_documents
-from modelwright.lifecycle.stages import conclude, examine, judge, learn, package, partition, prove
+from modelwright.lifecycle.stages import conclude, examine, judge, learn, package, partition, prove, trying
 from modelwright.lifecycle.steps import StepResult, StepRunner, clear_drafts
 from modelwright.lifecycle.workspace import Workspace, without_passwords
 from modelwright.spec.hooks import spec_hooks
@@ -236,15 +236,19 @@ def _stages(run: _Run, rows: Rows, metric: str, scorer: Metric) -> RunRecord:
         hooks=spec_hooks(spec, order.base_dir),
     )
     evaluate_parts = judge.parts(split.record.output, trained.record.output, spec, order.base_dir, champion)
-    evaluated = run.timed(
-        "evaluate", lambda: steps.run("evaluate", evaluate_parts, lambda to: judge.write(to, parts, learned, judging))
-    )
-    report, judgement, products = judge.read(evaluated.folder)
-    run.note(report=report, products=products, judgement=prove.joined(judgement, proven))
+    with trying.Trial() as trial:
 
-    findings, verdict = conclude.review(run.record, examined.findings)
-    run.note(findings=findings, verdict=verdict)
-    packed = _package(run, parts, learned, (trained, evaluated), verdict)
+        def evaluate(to: Path) -> None:
+            trial.begin(split.folder, trained.folder, learned, spec.training.workers)
+            judge.write(to, parts, learned, judging)
+
+        evaluated = run.timed("evaluate", lambda: steps.run("evaluate", evaluate_parts, evaluate))
+        report, judgement, products = judge.read(evaluated.folder)
+        run.note(report=report, products=products, judgement=prove.joined(judgement, proven))
+
+        findings, verdict = conclude.review(run.record, examined.findings)
+        run.note(findings=findings, verdict=verdict)
+        packed = _package(run, parts, learned, (trained, evaluated), (verdict, trial))
     return _finish(run, packed, report, verdict)
 
 
@@ -276,11 +280,12 @@ def _package(
     parts: partition.Partition,
     learned: learn.Learned,
     inputs: tuple[StepResult, StepResult],
-    verdict: Verdict,
+    found: tuple[Verdict, trying.Trial],
 ) -> package.Packed:
     wanted = package.PackageOrder(
         record=run.record,
-        verdict=verdict,
+        verdict=found[0],
+        trial=found[1],
         lock=lock_digest(),
         scorer=run.order.scorer,
         partition=parts,

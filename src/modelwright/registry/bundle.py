@@ -68,10 +68,11 @@ class BundleInfo:
     scorers: tuple[ScorerRecord, ...]
 
 
-def write(folder: Path, contents: BundleContents) -> BundleInfo:
+def write(folder: Path, contents: BundleContents, *, gate: Gate | None = None) -> BundleInfo:
     """Write a bundle to a folder that does not exist yet, whole or not at all.
 
-    Equal contents give equal digests. Raises ModelError when the model does not survive being written and read,
+    gate: what trying this model's scorers on this sample gave, where that was done before. Equal contents give equal
+    digests. Raises ModelError when the model does not survive being written and read,
     StateError (`bundle.exists`) when the folder is taken.
     """
     from modelwright.registry.gate import pass_gate
@@ -83,7 +84,8 @@ def write(folder: Path, contents: BundleContents) -> BundleInfo:
             hint="write to a new folder",
             subject="bundle",
         )
-    gate = pass_gate(contents.model, contents.sample, choose=contents.choose)
+    if gate is None:
+        gate = pass_gate(contents.model, contents.sample, choose=contents.choose)
     files = _files(contents, gate)
     manifest = manifests.encode(_manifest(contents, gate, files))
     _write_whole(folder, {**files, manifests.MANIFEST: manifest})

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 #: the training path takes milliseconds a row, and a graph is one program for one row and for many: fewer of their rows
-#: are tried singly, a graph's beside all of them in batches; of the training path three of each kind, for its one row
-#: is the same call as its many
-_SINGLES = {"reference": 3, "onnx": 25}
+#: are tried singly, a graph's beside all of them in batches
+_SINGLES = {"reference": 8, "onnx": 25}
 _REPRODUCED = 1e-9
 #: trees up to which every row is tried; larger models try fewer, by their size and never by the clock: equal models
 #: must give equal evidence
@@ -38,8 +37,28 @@ class Gate:
     golden_rows: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """Everything but the clock: what each scorer answered to which rows, and those that may be timed."""
+
+    built: dict[str, Scorer]
+    evidence: dict[str, ScorerEvidence]
+    timed_rows: pl.DataFrame
+    batch_only: bool
+    graph: bytes
+    inputs: dict[str, str]
+    model_bytes: int
+    golden: bytes
+    golden_rows: int
+
+
 def pass_gate(model: Model, sample: pl.DataFrame, *, choose: str | None = None) -> Gate:
     """Try `compiled`, `onnx` and `reference`. Raises ModelError when the model does not survive its own files."""
+    return timed(tried(model, sample), choose=choose)
+
+
+def tried(model: Model, sample: pl.DataFrame) -> Tried:
+    """Hold every scorer against the training path. Raises ModelError as `pass_gate` does."""
     if sample.height == 0:
         raise ModelError("The parity gate needs rows to try, and there are none.", code="bundle.sample")
     files = to_files(model)
@@ -61,7 +80,26 @@ def pass_gate(model: Model, sample: pl.DataFrame, *, choose: str | None = None) 
     batch_only = not evidence["reference"].passed and _needs_neighbours(restored)
     if batch_only:
         evidence["reference"] = parity.judge(built["reference"], kinds, truth, threshold, singles=0, batches=True)
-    times = {name: parity.median_us(built[name], kinds["validation"]) for name in built if evidence[name].passed}
+    rows = golden.choose_rows(sample, kinds, model.signature)
+    text, n_golden = golden.encode(rows, restored.predict(rows))
+    return Tried(
+        built=built,
+        evidence=evidence,
+        timed_rows=kinds["validation"],
+        batch_only=batch_only,
+        graph=graph,
+        inputs=inputs,
+        model_bytes=sum(len(data) for data in files.values()),
+        golden=text,
+        golden_rows=n_golden,
+    )
+
+
+def timed(found: Tried, *, choose: str | None = None) -> Gate:
+    """Time the scorers that passed, and choose; best with nothing else at work. Raises ModelError (`scorer.*`)."""
+    evidence = found.evidence
+    passed = {name: scorer for name, scorer in found.built.items() if evidence[name].passed}
+    times = {name: parity.median_us(scorer, found.timed_rows) for name, scorer in passed.items()}
     if not times:
         raise ModelError(
             f"No scorer passed the parity gate: the training path itself {evidence['reference'].reason}.",
@@ -70,28 +108,25 @@ def pass_gate(model: Model, sample: pl.DataFrame, *, choose: str | None = None) 
             subject="model",
         )
     chosen = parity.choose(times, choose)
-    kept = graph if "onnx" in times else b""
-    model_bytes = sum(len(data) for data in files.values())
+    kept = found.graph if "onnx" in times else b""
     records = tuple(
         parity.record(
             name,
             evidence[name],
             chosen=name == chosen,
             us_per_row=times.get(name),
-            size_bytes=(len(graph) or None) if name == "onnx" else model_bytes,
+            size_bytes=(len(found.graph) or None) if name == "onnx" else found.model_bytes,
         )
         for name in parity.ORDER
     )
-    rows = golden.choose_rows(sample, kinds, model.signature)
-    text, n_golden = golden.encode(rows, restored.predict(rows))
     scorers = Scorers(
         chosen=chosen,
-        batch_only=batch_only,
+        batch_only=found.batch_only,
         tolerance=parity.TOLERANCE,
         evidence={name: evidence[name] for name in parity.ORDER},
-        onnx_inputs=inputs if kept else {},
+        onnx_inputs=found.inputs if kept else {},
     )
-    return Gate(scorers=scorers, records=records, graph=kept, golden=text, golden_rows=n_golden)
+    return Gate(scorers=scorers, records=records, graph=kept, golden=found.golden, golden_rows=found.golden_rows)
 
 
 def _effort(model: Model) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from modelwright.core.nouns import Signature, Task, Verdict
 from modelwright.core.run import ProductRecord, RunRecord, ScorerRecord
 from modelwright.lifecycle.operation import Context, Progress
 from modelwright.lifecycle.stages.partition import Partition
+from modelwright.lifecycle.stages.trying import Trial, sample_of
 from modelwright.lifecycle.steps import StepResult
 from modelwright.lifecycle.workspace import pretty_json
 
@@ -22,10 +23,8 @@ if TYPE_CHECKING:
 
     from modelwright.core.tables import Predictions
     from modelwright.registry.bundle import BundleContents, BundleInfo
+    from modelwright.registry.gate import Gate
     from modelwright.registry.model import Model
-
-#: rows of the development part that the parity gate and the reference statistics are made from
-_SAMPLE_ROWS = 2_000
 
 
 class _Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +46,8 @@ class PackageOrder:
     fast: Model | None = None
     #: out-of-fold answers of `model`
     oof: Predictions | None = None
+    #: what was begun beside evaluation
+    trial: Trial = field(default_factory=Trial)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,16 +90,17 @@ def own_code_notes(order: PackageOrder) -> tuple[str, ...]:
 
 def write(folder: Path, order: PackageOrder, context: Context) -> None:
     from modelwright.documents import card
-    from modelwright.registry import bundle, sandbox
+    from modelwright.registry import bundle
 
     record = order.record
     assert record.report is not None
-    validation = order.partition.frame.filter(order.partition.part == 1)
-    sample = validation if validation.height else order.partition.frame
+    context.progress(Progress(step="package", message="trying each scorer on adversarial rows"))
+    gates = order.trial.gates(order.scorer)  # first, so that its clock runs while nothing else does
+    sample = sample_of(order.partition)
     contents = bundle.BundleContents(
         model=order.model,
         name=record.name,
-        sample=sample.head(_SAMPLE_ROWS),
+        sample=sample,
         reference=order.partition.frame,
         metrics=record.report.metrics,
         verdict=order.verdict,
@@ -109,17 +111,17 @@ def write(folder: Path, order: PackageOrder, context: Context) -> None:
         choose=order.scorer,
         notes=own_code_notes(order),
         uncertainty=_uncertainty(record),
-        unseen=_unseen(order, sample.head(_SAMPLE_ROWS)),
+        unseen=_unseen(order, sample),
         prior=prior(order.partition.y, order.model.signature),
     )
-    context.progress(Progress(step="package", message="trying each scorer on adversarial rows"))
-    with sandbox.WaitingProbe(order.model.hooks) as probe:  # it imports while scorers are tried
-        info = bundle.write(folder / "bundle", contents)
+    with order.trial.probe(order.model.hooks) as probe:  # it imports while scorers are tried
+        info = bundle.write(folder / "bundle", contents, gate=gates.get("best"))
         context.progress(Progress(step="package", message="verifying and probing the bundle in a child process"))
         probe.ask(folder / "bundle", info.digest)  # and loads while the quick product is written
         made = [_measured(order, "best", info, folder / "bundle")]
         if order.fast is not None:
-            quick = _write_fast(folder / "fast", order, contents, order.fast, context)
+            context.progress(Progress(step="package", message="the quick product: trying each scorer"))
+            quick = _write_fast(folder / "fast", order, contents, order.fast, gates.get("fast"))
             probe.ask(folder / "fast", quick.digest)
             made.append(_measured(order, "fast", quick, folder / "fast"))
         probe.conclude()
@@ -155,7 +157,7 @@ def _unseen(order: PackageOrder, sample: pl.DataFrame) -> Predictions | None:
 
 
 def _write_fast(
-    folder: Path, order: PackageOrder, contents: BundleContents, model: Model, context: Context
+    folder: Path, order: PackageOrder, contents: BundleContents, model: Model, gate: Gate | None
 ) -> BundleInfo:
     """The quick model with what was measured of it: its review is that of `best`, so it carries no verdict."""
     from modelwright.core.nouns import Estimate
@@ -164,7 +166,6 @@ def _write_fast(
 
     record = order.record
     assert record.report is not None
-    context.progress(Progress(step="package", message="the quick product: trying each scorer"))
     measured = {
         split: {record.report.metric: Estimate(value=value)}
         for one in record.products
@@ -183,6 +184,7 @@ def _write_fast(
             uncertainty={},
             unseen=None,
         ),
+        gate=gate,
     )
 
 
