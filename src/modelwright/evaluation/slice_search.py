@@ -133,6 +133,31 @@ def chance(losses: Losses, rows: Mask, log_tries: float) -> float:
     return float(min(1.0, math.exp(log_tries - float(one[0]))))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layout:
+    """All columns side by side. codes: (n, columns), each column's in a stretch of `width` of its own; begins, ends: of
+    the coarse atoms of all columns in the running sums, (columns, width + 1) laid flat; starts: each column's first."""
+
+    codes: NDArray[np.int64]
+    width: int
+    begins: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    starts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, columns: Sequence[Coded]) -> _Layout:
+        width = max(column.size for column in columns)
+        atoms = [column.atoms[column.coarse] + at * (width + 1) for at, column in enumerate(columns)]
+        whole = np.concatenate(atoms)
+        return cls(
+            codes=np.stack([column.codes + at * width for at, column in enumerate(columns)], axis=1),
+            width=width,
+            begins=whole[:, 0],
+            ends=whole[:, 1] + 1,
+            starts=np.cumsum([0, *(len(one) for one in atoms)]),
+        )
+
+
 class _Finder:
     def __init__(self, columns: Sequence[Coded], losses: Losses) -> None:
         self.columns, self.losses = columns, losses
@@ -140,6 +165,9 @@ class _Finder:
         self.whole = float(losses.loss.mean())
         self.least = max(MIN_ROWS, MIN_SHARE * self.n)
         self.penalty = tries(columns)
+        self._layout = _Layout.of(columns)
+        #: what was found of a column within conditions on others: different ways lead to the same question
+        self._known: dict[tuple[tuple[tuple[int, int], ...], int], tuple[int, float]] = {}
 
     def singles(self) -> Iterator[Candidate]:
         for position, column in enumerate(self.columns):
@@ -157,29 +185,47 @@ class _Finder:
                 yield Candidate(parts=parts, score=float(scores.flat[flat]))
 
     def extended(self, pair: Candidate) -> Iterator[Candidate]:
+        """With the best coarse condition on each other column, all columns' sums at once."""
         rows = np.flatnonzero(pair.rows(self.columns))
         taken = {column for column, _ in pair.parts}
+        layout = self._layout
+        codes = layout.codes[rows].ravel()
+        sums = []
+        for values in (None, self.losses.loss, self.losses.excess, self.losses.variance):
+            weights = None if values is None else np.repeat(values[rows], len(self.columns))
+            counted = np.bincount(codes, weights=weights, minlength=len(self.columns) * layout.width)
+            running = np.zeros((len(self.columns), layout.width + 1))
+            np.cumsum(counted.reshape(len(self.columns), layout.width), axis=1, out=running[:, 1:])
+            flat = running.ravel()
+            sums.append(flat[layout.ends] - flat[layout.begins])
+        scores = self._scores(sums, 3)
         for position, column in enumerate(self.columns):
             if position in taken:
                 continue
-            scores = self._along(column, rows, depth=3, atoms=column.atoms[column.coarse])
-            for atom in _best(scores, 1):
+            mine = scores[layout.starts[position] : layout.starts[position + 1]]
+            for atom in _best(mine, 1):
                 parts = tuple(sorted((*pair.parts, (position, int(column.coarse[atom])))))
-                yield Candidate(parts=parts, score=float(scores[atom]))
+                yield Candidate(parts=parts, score=float(mine[atom]))
 
     def refined(self, one: Candidate) -> Candidate:
         """The same columns with their best fine ranges, one column at a time, twice over."""
         for _ in range(2):
             for position, _ in one.parts:
                 others = tuple(part for part in one.parts if part[0] != position)
-                inside = Candidate(parts=others, score=0.0).rows(self.columns)
-                column = self.columns[position]
-                scores = self._along(column, np.flatnonzero(inside), depth=len(one.parts), atoms=column.atoms)
-                for atom in _best(scores, 1):
-                    if scores[atom] > one.score:
-                        parts = tuple(sorted((*others, (position, atom))))
-                        one = Candidate(parts=parts, score=float(scores[atom]))
+                atom, score = self._finest(others, position)
+                if score > one.score:
+                    one = Candidate(parts=tuple(sorted((*others, (position, atom)))), score=score)
         return one
+
+    def _finest(self, others: tuple[tuple[int, int], ...], position: int) -> tuple[int, float]:
+        """The best condition on this column within the others; -inf where none is usable."""
+        found = self._known.get((others, position))
+        if found is None:
+            column, inside = self.columns[position], Candidate(parts=others, score=0.0).rows(self.columns)
+            scores = self._along(column, np.flatnonzero(inside), depth=len(others) + 1, atoms=column.atoms)
+            found = next(((atom, float(scores[atom])) for atom in _best(scores, 1)), (0, -math.inf))
+            self._known[others, position] = found
+        return found
 
     def simplified(self, one: Candidate) -> Candidate:
         """Without the conditions that add little: a shorter one that explains nearly as much says it better."""

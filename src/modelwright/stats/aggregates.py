@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 Values = NDArray[np.float64]
 
 _MIN_GROUPS = 12
+#: R2 by products further than this below the best of them is not the best by least squares
+_QUICK = 1e-6
+#: one less the squared correlation from which products tell two columns apart
+_TOLD_APART = 1e-6
 _MAX_WINDOW = 30
 
 
@@ -150,16 +154,44 @@ def running(value: Values, y: Values, group: NDArray[np.int64] | None = None) ->
     found = [(_r2(step[:, None], truth), "running sum"), (_r2(mean_step[:, None], truth), "running mean")]
     base = found[0][0]
     if base > 0.05:  # the step holds the row's own y at all; which one leaves the window is asked then
-        for window in range(2, _MAX_WINDOW + 1):
-            left = np.full(v.size, np.nan)
-            left[window:] = np.where(kind[window:] == kind[:-window], truth[:-window], np.nan)
-            found.append((_r2(np.column_stack([step, left]), truth), f"moving window of {window} rows"))
+        lefts = {window: _left(window, truth, kind) for window in range(2, _MAX_WINDOW + 1)}
+        quick = {window: _quick_r2(step, left, truth) for window, left in lefts.items()}
+        enough = max((one for one in quick.values() if one is not None), default=0.0) - _QUICK
+        for window, left in lefts.items():
+            told = quick[window]
+            if told is None or told >= enough:
+                found.append((_r2(np.column_stack([step, left]), truth), f"moving window of {window} rows"))
     return max(found, key=lambda one: one[0])
+
+
+def _left(window: int, truth: Values, kind: NDArray[np.int64]) -> Values:
+    """The label that leaves a window of so many rows at each row, NaN where the window is not yet full."""
+    left = np.full(truth.size, np.nan)
+    left[window:] = np.where(kind[window:] == kind[:-window], truth[:-window], np.nan)
+    return left
+
+
+def _quick_r2(first: Values, second: Values, y: Values) -> float | None:
+    """`_r2` of y on two columns by their products, to less than half of `_QUICK`; None where these cannot tell."""
+    known = np.isfinite(first) & np.isfinite(second) & np.isfinite(y)
+    if _too_few(known, y):
+        return 0.0
+    centred = np.stack([first[known], second[known], y[known]])
+    centred -= centred.mean(axis=1, keepdims=True)
+    (aa, ab, ay), (_, bb, by), (_, _, yy) = (centred @ centred.T).tolist()
+    apart = aa * bb - ab * ab
+    if not (apart > _TOLD_APART * aa * bb and yy > 0.0):
+        return None
+    return float((ay * ay * bb - 2 * ay * by * ab + by * by * aa) / apart / yy)
+
+
+def _too_few(known: NDArray[np.bool_], y: Values) -> bool:
+    return bool(known.sum() < max(50, 0.3 * np.isfinite(y).sum()))
 
 
 def _r2(X: Values, y: Values) -> float:
     known = np.isfinite(X).all(axis=1) & np.isfinite(y)
-    if known.sum() < max(50, 0.3 * np.isfinite(y).sum()) or float(y[known].std()) == 0.0:
+    if _too_few(known, y) or float(y[known].std()) == 0.0:
         return 0.0
     A, truth = X[known] - X[known].mean(axis=0), y[known] - y[known].mean()
     scale = A.std(axis=0)
