@@ -18,11 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwright.monitoring.decay import judge
+from modelwright.stats import sequential_scan
 from modelwright.stats.intervals import wilson
 
 Array = NDArray[np.float64]
 
 STABLE = 10_000
+#: of each stream of `dependent` and `false_alarms`: an alarm between two of them is found at the next
+_LOOKS = 1_000
 
 
 def _share(hits: int, n: int) -> str:
@@ -45,7 +48,8 @@ def false_alarms(streams: int) -> None:
 
 
 def _blocks(rng: np.random.Generator, n: int, length: int, strength: float) -> Array:
-    p = np.repeat(rng.beta(0.1 * strength, 0.9 * strength, n // length + 1), length)[:n]
+    begin = int(rng.integers(length))
+    p = np.repeat(rng.beta(0.1 * strength, 0.9 * strength, n // length + 2), length)[begin : begin + n]
     return (rng.random(n) < p).astype(float)
 
 
@@ -53,13 +57,24 @@ def _same(rng: np.random.Generator, n: int, length: int) -> Array:
     return np.repeat(rng.random(n // length + 1) < 0.1, length)[:n].astype(float)
 
 
-def _season(rng: np.random.Generator, n: int) -> Array:
-    return (rng.random(n) < 0.1 + 0.05 * np.sin(np.arange(n) / 240 * 2 * np.pi)).astype(float)
+def _season(rng: np.random.Generator, n: int, length: int = 240) -> Array:
+    at = np.arange(n) / length + rng.random()
+    return (rng.random(n) < 0.1 + 0.05 * np.sin(at * 2 * np.pi)).astype(float)
+
+
+def _latent(rng: np.random.Generator, n: int, phi: float) -> Array:
+    from scipy.signal import lfilter
+
+    hidden = lfilter([1.0], [1.0, -phi], rng.normal(size=n + 2_000) * np.sqrt(1 - phi**2))[2_000:]
+    return (rng.random(n) < 1 / (1 + np.exp(2.3 - 0.8 * hidden))).astype(float)
 
 
 DEPENDENT: dict[str, Callable[[np.random.Generator, int], Array]] = {
     "blocks of 20 rows, rate beta(2, 18)": lambda rng, n: _blocks(rng, n, 20, 20),
     "blocks of 100 rows, rate beta(4, 36)": lambda rng, n: _blocks(rng, n, 100, 40),
+    "days of 200 rows, rate beta(4, 36)": lambda rng, n: _blocks(rng, n, 200, 40),
+    "latent AR(1) of 0.99": lambda rng, n: _latent(rng, n, 0.99),
+    "slow wave of 1,000 rows, 5 to 15 %": lambda rng, n: _season(rng, n, 1_000),
     "every answer 5 times": lambda rng, n: _same(rng, n, 5),
     "every answer 20 times": lambda rng, n: _same(rng, n, 20),
     "season of 240 rows, 5 to 15 %": _season,
@@ -123,6 +138,8 @@ def main(arguments: list[str]) -> None:
         run()
         return
     streams = int(arguments[1]) if len(arguments) > 1 else 40
+    if what in ("dependent", "false_alarms"):
+        sequential_scan._MOST_LOOKS = _LOOKS
     {"false_alarms": false_alarms, "dependent": dependent, "delay": delay, "audit": audit, "longer": longer}[what](
         streams
     )

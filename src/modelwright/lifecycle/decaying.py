@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 #: part of the budget of false alarms that goes to the squared error of the probabilities, where there are any
 _SCORE_SHARE = 0.25
 _WINDOWS = 20
+#: independent rows a reference has to be worth
+_LEAST_WORTH = 50
 _LEAST_WINDOW = 25
 
 Json = dict[str, Any]
@@ -293,6 +295,13 @@ def _findings(known: Labelled, found: Decay, rows: int) -> list[Json]:
     if n < LEAST_ROWS:
         message = f"{n:,} labelled rows are too few to say whether the model decays; {LEAST_ROWS} are the least"
         told.append(_finding("decay.too_few", "medium", message, undecided=True))
+    worth = found.baseline.worth
+    if worth < _LEAST_WORTH and n >= LEAST_ROWS:
+        message = (
+            f"the reference of {found.reference:,} rows is worth about {worth:.0f} independent ones: too few to judge "
+            f"by, whether an alarm is given or not; take a longer reference, {_LEAST_WORTH} is the least"
+        )
+        told.append(_finding("decay.short_reference", "medium", message, undecided=True))
     if found.inflation > 1.5:
         message = f"errors depend on their neighbours: {found.inflation:.1f} rows tell as much as one independent row"
         told.append(_finding("decay.dependent", "info", message))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from modelwright.stats.intervals import wilson
 from modelwright.stats.sequential_bets import restarted
-from modelwright.stats.sequential_dependence import inflation, inflation_of_beginnings
+from modelwright.stats.sequential_dependence import inflation, inflation_of_beginnings, inflation_of_runs
 from modelwright.stats.sequential_scan import THRESHOLD, Scan, confirmed, likeliest_beginning, scan
 
 Array = NDArray[np.float64]
@@ -191,7 +191,7 @@ def _bets(values: Array, reference: int, base: Rate, inflated: Array, share: flo
         if not over.size:
             return None, log_e
         at = reference + (int(over[0]) + 1) * length - 1
-        asked = float(inflated[at + 1])
+        asked = max(float(inflated[at + 1]), inflation_of_runs(values[: at + 1], reference))
         if asked <= max(charged, 1.2):
             return at, log_e
         charged = asked

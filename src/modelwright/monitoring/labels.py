@@ -142,7 +142,9 @@ def _of_classes(
         raise DataError(
             f"'{names[0]}' holds {_some(one)} and '{names[1]}' holds {_some(two)}: no value is the same.",
             code="decay.no_shared_class",
-            hint="truth and prediction must name classes in the same way",
+            hint="truth and prediction must name classes in the same way"
+            if probabilities is None
+            else "write the truth as 0 and 1: 1 is the class whose probability the prediction is",
             subject=f"column:{names[1]}",
         )
     if one.n_unique() == 1:

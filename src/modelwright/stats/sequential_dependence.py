@@ -19,6 +19,12 @@ _BATCHES = 12
 _SURE, _SURE_OF_FEW = (1.9, 6_000), (1.2, 2_000)
 _GRID = 1.15
 _FEWEST = 50
+#: standard errors at any length that show dependence; from there on stretches are compared down to so few of them
+_SHOWN, _STRETCHES = 2.6, 3
+#: overlapping stretches are worth so many side by side (Meketon and Schmeiser 1984)
+_OVERLAPPING = 1.5
+#: neighbouring errors that are one fact until there are so many of them
+_ONE_FACT = 60
 
 
 def inflation(values: Array) -> float:
@@ -70,6 +76,43 @@ def inflation_at(values: Array, length: int) -> float:
     ratio = _ratio(np.concatenate([[0.0], np.cumsum(values - values.mean())]), length, variance)
     error = _error(values.size, length)
     return ratio * (1 + error) if ratio > 1 + 2 * error else max(1.0, ratio - error)
+
+
+def stretches(gaps: Array, longest: int) -> list[tuple[float, float]]:
+    """Inflation and degrees of freedom by stretches of many lengths of `gaps`, which have no step left; none where no
+    length shows dependence. What few stretches say is little known, hence Student's t."""
+    n, variance = gaps.size, float(gaps.var()) if gaps.size else 0.0
+    if variance <= 0:
+        return []
+    sums, found, shown, length = np.concatenate([[0.0], np.cumsum(gaps)]), [], False, 4
+    while length <= min(n / _STRETCHES, longest):
+        ratio, error = _ratio(sums, length, variance), _error(n, length)
+        shown = shown or (n / length >= _BATCHES and ratio > 1 + _SHOWN * error)
+        found.append((max(1.0, ratio * (1 + error / 2)), max(_OVERLAPPING * n / length - 2, 1.0)))
+        length = -(-length * 3 // 2)
+    return found if shown else []
+
+
+def as_if_known(nats: float, freedom: float) -> float:
+    """Evidence of a normal score whose variance was estimated with so many degrees of freedom, as nats of the same
+    probability with a known one."""
+    if np.isinf(freedom):
+        return nats
+    from scipy.special import ndtri, stdtr
+
+    return float(ndtri(max(stdtr(freedom, -np.sqrt(2 * max(nats, 0.0))), 1e-300)) ** 2 / 2)
+
+
+def inflation_of_runs(values: Array, k: int) -> float:
+    """Of 0s and 1s whose first k are alike and so show no dependence: how much longer runs of 1 are since than
+    independent rows would make them. One unbroken run is one fact until it is long: then everything is wrong."""
+    if k < 1 or values[:k].max() > values[:k].min():
+        return 1.0
+    since = values[k:]
+    runs = int((np.diff(since, prepend=0.0) > 0).sum())
+    if runs == 0 or (runs == 1 and since.sum() >= _ONE_FACT):
+        return 1.0
+    return max(1.0, float(since.sum()) / runs * (1 - float(values.mean())))
 
 
 def inflation_of_beginnings(values: Array, first: int) -> Array:

@@ -208,3 +208,9 @@ def test_one_class_has_many_spellings(truth: list[Any], said: list[Any], errors:
     found = labelled(pl.Series("y", truth), pl.Series("said", said))
     assert found.kind == "classes"
     assert found.errors.tolist() == errors
+
+
+def test_probabilities_beside_words_say_how_to_write_the_truth() -> None:
+    with pytest.raises(DataError) as caught:
+        labelled(pl.Series("y", ["stayed", "churned"]), pl.Series("p", [0.2, 0.9]))
+    assert "0 and 1" in caught.value.hint

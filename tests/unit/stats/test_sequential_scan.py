@@ -6,7 +6,14 @@ import numpy as np
 
 from modelwright.monitoring.decay import judge, reference_rows
 from modelwright.stats.sequential_bets import restarted
-from modelwright.stats.sequential_dependence import inflation, inflation_at, inflation_of_beginnings
+from modelwright.stats.sequential_dependence import (
+    as_if_known,
+    inflation,
+    inflation_at,
+    inflation_of_beginnings,
+    inflation_of_runs,
+    stretches,
+)
 from modelwright.stats.sequential_scan import confirmed, likeliest_beginning, price_of, scan
 
 
@@ -84,3 +91,38 @@ def test_stretches_that_differ_are_charged_at_their_own_length() -> None:
 def test_short_stretches_pay_by_what_they_are_worth() -> None:
     assert price_of(np.array([700.0, 5_000.0])).tolist() == [0.0, 0.0]
     assert price_of(np.array([70.0]))[0] > price_of(np.array([350.0]))[0] > 0
+
+
+def test_day_effects_that_a_short_reference_cannot_show_seldom_alarm() -> None:
+    rng, false = np.random.default_rng(12), 0
+    for _ in range(12):
+        rates = np.repeat(rng.beta(4, 36, 20), 200)
+        false += judge((rng.random(4_000) < rates).astype(float), 500, binary=True).alarm_at is not None
+    assert false <= 1  # 2 to 3 of 12 before few rows were believed in part
+
+
+def test_stretches_are_compared_only_where_some_length_shows_dependence() -> None:
+    rng = np.random.default_rng(13)
+    blocks = (rng.random(6_000) < np.repeat(rng.beta(2, 18, 60), 100)).astype(float)
+    seen = stretches(blocks - blocks.mean(), 2_000)
+    assert max(ratio for ratio, _ in seen) > 4
+    assert min(freedom for _, freedom in seen) < 10
+    assert stretches((rng.random(6_000) < 0.1) - 0.1, 2_000) == []
+    assert stretches(np.zeros(100), 50) == stretches(np.zeros(0), 50) == []
+
+
+def test_few_stretches_make_evidence_worth_less() -> None:
+    assert as_if_known(9.0, np.inf) == 9.0
+    assert 8.5 < as_if_known(9.0, 1_000.0) < 9.0
+    assert as_if_known(9.0, 5.0) < 6.0
+    assert as_if_known(0.0, 5.0) < 0.5
+
+
+def test_one_wrong_answer_repeated_after_a_spotless_reference_is_no_decay_but_a_break_is() -> None:
+    repeated = np.concatenate([np.zeros(500), np.ones(20), np.zeros(180), np.ones(20), np.zeros(180)])
+    assert inflation_of_runs(repeated, 500) > 10
+    assert judge(repeated, 500, binary=True).alarm_at is None
+    broken = judge(np.concatenate([np.zeros(500), np.ones(300)]), 500, binary=True)
+    assert broken.alarm_at is not None
+    assert broken.alarm_at < 600
+    assert inflation_of_runs(np.array([0.0, 1.0, 0.0]), 2) == 1.0
