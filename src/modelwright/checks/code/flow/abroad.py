@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modelwright.checks.code.flow.machine import ExhaustedError, Machine, Scope
 from modelwright.checks.code.flow.values import Value
@@ -105,7 +105,7 @@ class Abroad:
     def _run(self, home: Home) -> None:
         """What the module does when imported; what it judges itself is told in its own review."""
         m = self._machine
-        events = (m.learns, m.fits, m.predicts, m.judges, m.uses, m.odd)
+        events: list[list[Any]] = [m.learns, m.fits, m.predicts, m.judges, m.uses, m.odd]
         before = [len(each) for each in events]
         outer = m.names, m.module, m.scope
         m.names, m.module, m.scope = home.names, home.scope, home.scope

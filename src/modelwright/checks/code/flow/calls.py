@@ -116,11 +116,20 @@ def method(m: Machine, c: Call, base: Value, name: str) -> Value:
         inherited = local.inherited(m, c, base, name)
         if inherited is not None:
             return inherited
-    if name in _TUNERS and c.args and c.args[0].kind == "function":
-        return tuned(m, c, c.args[0])
+    aim = _callable(c.get(0, "func", "fn", "objective")) if name in _TUNERS else None
+    if aim is not None:
+        return tuned(m, c, aim)
     if base.attrs and name in base.attrs:
         return invoke(m, c, base.attrs[name])
     return _of_kind(m, c, base, name)
+
+
+def _callable(value: Value | None) -> Value | None:
+    """A function, or an object of a local class that can be called."""
+    if value is None or value.kind == "function":
+        return value
+    found = method_of(value, "__call__") if value.kind == "object" else None
+    return None if found is None else found.copy(receiver=value)
 
 
 def _of_kind(m: Machine, c: Call, base: Value, name: str) -> Value:
@@ -179,10 +188,20 @@ def other_method(m: Machine, c: Call, base: Value, name: str) -> Value:
         if name in {"max", "min", "argmax", "argmin", "idxmax", "idxmin"} and base.flags & {"figure"}:
             reading.read(m, base, "chosen", c.node)
             flags = flags | {"choice"}
+        elif name in {"sort_values", "sort"} and base.flags & {"figure"}:
+            flags = flags | {"ranked"}
+        elif name in {"head", "tail", "nlargest", "nsmallest"} and flags >= {"figure", "ranked"} and _few(c):
+            reading.read(m, base, "chosen", c.node)
         elif name in reading.AVERAGES and base.flags & {"figure"}:
             reading.read(m, base, "averaged", c.node)
         return Value(base.kind, learned=base.learned, preds=base.preds, flags=flags, loops=base.loops)
     return unknown(m, c)
+
+
+def _few(c: Call) -> bool:
+    """Is the one best asked for?"""
+    given = c.get(0, "n")
+    return given is not None and given.const == 1
 
 
 def unknown(m: Machine, c: Call) -> Value:

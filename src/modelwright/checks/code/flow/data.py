@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from modelwright.checks.code.flow import groups, judging, learners, nets, polars_frames, splits, stretches, subscripts
 from modelwright.checks.code.flow.arguments import Call
 from modelwright.checks.code.flow.machine import Machine, names_in
-from modelwright.checks.code.flow.rows import cut
+from modelwright.checks.code.flow.rows import cut, is_test
 from modelwright.checks.code.flow.values import NO_LEARN, UNKNOWN, UNSET, Value, merge
 from modelwright.checks.code.library import method as meaning
 
@@ -312,6 +312,14 @@ def _hf_split(m: Machine, c: Call, base: Value, name: str) -> Value:
     return Value("dict", table={"train": parts[0], "test": parts[1]})
 
 
+def _item(m: Machine, c: Call, base: Value, name: str) -> Value:
+    """`loss.item()` over held-out rows is a figure that judges; over training rows it is a log."""
+    judging_it = base.kind == "scalar" and base.preds and "figure" not in base.flags
+    if judging_it and all(is_test(asked.rows) and not asked.training for asked in base.preds):
+        return judging.by_hand(m, c.node, base)
+    return base.copy(const=UNSET)
+
+
 def _identity(m: Machine, c: Call, base: Value, name: str) -> Value:
     return base.copy(const=UNSET)
 
@@ -376,5 +384,5 @@ SPECIAL = {
     "train_test_split": _hf_split,
     "sum": _call_stat_or_self,
     "any": _call_stat_or_self,
-    "item": _identity,
+    "item": _item,
 }

@@ -29,6 +29,8 @@ def metric(m: Machine, c: Call, name: str) -> Value:
     asked = [value for value in c.all if value.preds]
     truth = next((value for value in c.all if not value.preds and value.is_data), None)
     preds = asked[0].preds if asked else ()
+    if preds and preds[0].how == "forecast" and truth is not None and not preds[0].rows:
+        preds[0].x = truth.copy(exact=False)
     rows = preds[0].rows if preds else NOTHING
     judge = Judge(c.node, "metric", name.rpartition(".")[2], rows, preds[:4], m.tick(), truth=truth, loops=m.loops)
     judge.asked = asked[0] if asked else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modelwright.checks.code.flow import hub_sets, judging, subscripts
+from modelwright.checks.code.flow import forecasts, hub_sets, judging, subscripts
 from modelwright.checks.code.flow.machine import Machine, hint_of
 from modelwright.checks.code.flow.rows import cut
 from modelwright.checks.code.flow.values import NO_LEARN, UNKNOWN, UNSET, Fit, Learn, Learned, Predict, Use, Value
@@ -83,8 +83,7 @@ def construct(m: Machine, c: Call, name: str, made: str) -> Value:
     given = c.get(0, "sentences", "documents", "corpus")
     if made == "text" and name.startswith("gensim.") and given is not None and given.is_data:
         fit(m, type(c)(c.node, [given], {}), new, "fit")
-    if made == "sm_model":  # `OLS(y, X).fit()`: rows come with the object, and the target first
-        new.attrs = {name: value for name, value in (("y", c.get(0, "endog")), ("X", c.get(1, "exog"))) if value}
+    forecasts.hold(c, new, made)
     if made in {"hf_trainer"}:
         new.attrs = hub_sets.trainer(c)
     return new
@@ -146,6 +145,8 @@ def method(m: Machine, c: Call, est: Value, name: str) -> Value:
         return use(m, c, est, "transform")
     if name == "inverse_transform":
         return undo(m, c, est)
+    if name in forecasts.ASKING and role(est.cls) == "sm_series":
+        return forecasts.ask(m, c, est)
     if name in ASKING:
         if kind_of(est) == "cluster" and name == "predict":
             return use(m, c, est, "transform")
@@ -183,7 +184,7 @@ def _other(m: Machine, c: Call, est: Value, name: str) -> Value:
 
 
 def fit(m: Machine, c: Call, est: Value, name: str) -> Fit:
-    if role(est.cls) == "sm_model":
+    if role(est.cls) in {"sm_model", "sm_series"}:
         held = est.attrs or {}
         c = type(c)(c.node, [value for value in (held.get("X"), held.get("y")) if value is not None], {})
     x = c.get(0, "X", "x", "train_data", "data", "texts", "raw_documents") or UNKNOWN

@@ -17,6 +17,8 @@ def trainer_fits(m: Machine, c: Call, trainer: Value) -> Value:
     net = c.get(0, "model") or UNKNOWN
     x = c.get(1, "train_dataloaders", "train_dataloader") or UNKNOWN
     seen = c.get(2, "val_dataloaders", "val_dataloader")
+    if net.kind == "unknown" and net is not UNKNOWN:  # a net of a module that is not seen
+        net.become(m.new("module", "", net.node or c.node, loops=net.loops))
     if net.kind not in {"module", "estimator", "object"} or not x.rows:
         return UNKNOWN
     found = learners.fit(m, type(c)(c.node, [x], {}), net, "fit")

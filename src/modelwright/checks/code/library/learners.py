@@ -136,6 +136,13 @@ LEARNERS: dict[str, str] = {
     **table("pygam", "model: LogisticGAM LinearGAM"),
     **table("ngboost", "model: NGBClassifier NGBRegressor"),
     **table("statsmodels.api", "sm_model: OLS Logit GLM WLS GLS Probit Poisson MNLogit RLM"),
+    **table("statsmodels.api.tsa", "sm_series: SARIMAX ARIMA ExponentialSmoothing Holt SimpleExpSmoothing AutoReg"),
+    **table("statsmodels.tsa.api", "sm_series: SARIMAX ARIMA ExponentialSmoothing Holt SimpleExpSmoothing AutoReg"),
+    **table("statsmodels.tsa.statespace.sarimax", "sm_series: SARIMAX"),
+    **table("statsmodels.tsa.arima.model", "sm_series: ARIMA"),
+    **table("statsmodels.tsa.arima_model", "sm_series: ARIMA ARMA"),
+    **table("statsmodels.tsa.holtwinters", "sm_series: ExponentialSmoothing Holt SimpleExpSmoothing"),
+    **table("statsmodels.tsa.ar_model", "sm_series: AutoReg"),
     **table("statsmodels.regression.linear_model", "sm_model: OLS WLS GLS"),
     **table("statsmodels.discrete.discrete_model", "sm_model: Logit Probit Poisson MNLogit"),
 }

@@ -178,7 +178,7 @@ def _last_word(call: ast.Call) -> str:
 def _keeps_weights(node: ast.AST | None) -> bool:
     """Are weights kept, or the best figure alone, which is then told as the score?"""
     if isinstance(node, ast.Call):
-        return _last_word(node) in {"max", "min"}
+        return _last_word(node) in _BESTS
     if not isinstance(node, ast.If):
         return False
     compared = {part.id for part in ast.walk(node.test) if isinstance(part, ast.Name)}

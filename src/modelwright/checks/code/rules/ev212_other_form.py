@@ -46,7 +46,38 @@ def _run(facts: Facts) -> Iterator[CodeFinding]:
             message = f"The model was fitted on rows after {was} and is asked about rows after {now}."
             steps = (step(facts, "fitted here", fit.node), step(facts, "asked here", sink.node))
             yield finding(facts, "EV212", sink.node, message, Confidence.PROVED, steps=steps)
+    yield from _literal(facts)
     yield from _scales(facts)
+
+
+#: standardised numbers rarely lie further from nought
+_FAR = 8
+
+
+def _literal(facts: Facts) -> Iterator[CodeFinding]:
+    """`model.predict([[170, 65]])` of a model that was fitted on scaled rows."""
+    for asked in facts.flow.predicts:
+        fit, call = asked.fit, asked.node
+        if fit is None or asked.rows or not isinstance(call, ast.Call) or not call.args or not fit.x.exact:
+            continue
+        scaled = [name for name in _classes(fit.x) if str(name).endswith(("StandardScaler", "MinMaxScaler", "zscore"))]
+        if scaled and any(abs(number) > _FAR for number in _numbers(facts, call.args[0])):
+            said = f"The model was fitted on rows after {_named(fit.x)} and is asked about rows as they are written."
+            steps = (step(facts, "fitted here", fit.node), step(facts, "asked here", call))
+            yield finding(facts, "EV212", call, said, Confidence.LIKELY, severity=Severity.MEDIUM, steps=steps)
+
+
+def _numbers(facts: Facts, node: ast.AST) -> list[float]:
+    """The numbers of rows written out: `[[1, 2]]`, `np.array([[1, 2]])`, or a name for one of them."""
+    if isinstance(node, ast.Name):
+        values = facts.names.values(node.id, facts.names.home(node))
+        node = values[0] if len(values) == 1 and values[0] is not None else node
+    if isinstance(node, ast.Call) and facts.names.called(node) in {"numpy.array", "numpy.asarray"} and node.args:
+        node = node.args[0]
+    if not isinstance(node, ast.List) or not all(isinstance(row, ast.List) for row in node.elts):
+        return []
+    cells = [cell for row in node.elts if isinstance(row, ast.List) for cell in row.elts]
+    return [cell.value for cell in cells if isinstance(cell, ast.Constant) and isinstance(cell.value, int | float)]
 
 
 def _differ(one: Value, two: Value) -> bool:

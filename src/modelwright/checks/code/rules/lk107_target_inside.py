@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from modelwright.checks.code.facts import Facts, Rule, RuleFile, finding
 from modelwright.checks.code.flow import rows as algebra
-from modelwright.checks.code.flow.values import Fit, Value
+from modelwright.checks.code.flow.values import UNKNOWN, Fit, Value
 from modelwright.checks.code.nouns import CodeFinding, Confidence, RuleInfo
 from modelwright.checks.code.proofs import short, sinks, step
 from modelwright.checks.code.rules._lk107_target_inside_examples import EXAMPLES
@@ -34,7 +34,7 @@ INFOS = (
 
 def _run(facts: Facts) -> Iterator[CodeFinding]:
     told: set[tuple[str, str]] = set()
-    for fit in facts.flow.fits:
+    for fit in (*facts.flow.fits, *_folded(facts)):
         y = fit.y
         if y is None or not (y.column or len(y.origin) == 1) or fit.how == "step" or fit.x.alts:
             continue
@@ -57,6 +57,13 @@ def _run(facts: Facts) -> Iterator[CodeFinding]:
             yield _found(
                 facts, fit, "LK108", f"The feature '{name}' is computed from the target '{source}' of the same row."
             )
+
+
+def _folded(facts: Facts) -> Iterator[Fit]:
+    """The fits inside `cross_val_score(model, X, y)`."""
+    for judge in facts.flow.judges:
+        if judge.how == "cv" and judge.x is not None and judge.truth is not None:
+            yield Fit(judge.node, judge.est or UNKNOWN, "", judge.x, judge.truth, judge.order)
 
 
 def _is_in(x: Value, name: str) -> bool:

@@ -204,7 +204,7 @@ _ENTITIES = (
 def _entities(facts: Facts) -> Iterator[CodeFinding]:
     """Rows made by groups of an entity (its figures or windows), then split without regard to it."""
     keys = _keys(facts)
-    counted = [] if keys else _counted(facts)
+    counted = [] if keys else [*_counted(facts), *_joined(facts)]
     if not keys and not counted:
         return
     for fit in facts.flow.fits:
@@ -247,6 +247,27 @@ def _counted(facts: Facts) -> list[tuple[ast.expr, str]]:
             value = facts.flow.value(node)
             if value is not None and value.rows and any(word in value.column.lower() for word in _ENTITIES):
                 found.append((node, value.column))
+    return found
+
+
+def _joined(facts: Facts) -> list[tuple[ast.expr, str]]:
+    """A table of an entity joined to a table of something else by the entity's key, as in
+    `visits.merge(patients, on="patient_id")`, or a key that is asked for repeats."""
+    found: list[tuple[ast.expr, str]] = []
+    for call in facts.names.calls:
+        func = call.func
+        if not isinstance(func, ast.Attribute) or not isinstance(func.value, ast.Name) or not call.args:
+            continue
+        first = call.args[0]
+        if func.attr == "duplicated" and isinstance(first, ast.Constant) and _is_entity(str(first.value)):
+            found.append((func.value, str(first.value)))
+        if func.attr not in {"merge", "join"} or not isinstance(first, ast.Name):
+            continue
+        on = next((part.value for part in call.keywords if part.arg == "on"), None)
+        key = str(on.value) if isinstance(on, ast.Constant) else ""
+        stem = next((word for word in _ENTITIES if word in key.lower()), "")
+        if stem and stem in first.id.lower() and stem not in func.value.id.lower():
+            found.append((func.value, key))
     return found
 
 

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from modelwright.checks.code.asking import argument, has_open_arguments, is_false, keyword, tail, written
+from modelwright.checks.code.asking import argument, has_open_arguments, is_false, keyword, root, tail, written
 from modelwright.checks.code.examples import RuleWithTexts
 from modelwright.checks.code.facts import Facts, Rule, finding
 from modelwright.checks.code.nouns import CodeFinding, Confidence, Edit, Fix, Role, RuleInfo
@@ -54,6 +54,8 @@ def _run(facts: Facts) -> Iterator[CodeFinding]:
         asked.add(ask)
         yield from _mode(facts, code, loop, ask)
         yield from _graph(facts, code, loop, ask)
+    if not asked:
+        yield from _unseen(facts, code)
     for ask in facts.names.calls:
         if ask not in asked and len(ask.args) == 1 and is_held_out(ask.args[0]) and _net(facts, code, ask):
             found = next(_mode(facts, code, ask, ask), None)
@@ -76,6 +78,22 @@ def _judging_loops(facts: Facts, code: TorchCode) -> Iterator[tuple[ast.For, ast
             if call.args and isinstance(call.func, ast.Name | ast.Attribute) and _net(facts, code, call):
                 yield loop, call
                 break
+
+
+def _unseen(facts: Facts, code: TorchCode) -> Iterator[CodeFinding]:
+    """A net of a module that is not seen here, asked on held-out batches in a file that never says `eval()`."""
+    nets = {root(call.func) for call in facts.names.calls if tail(call) == "parameters"}
+    if not nets or any(tail(call) == "eval" for call in facts.names.calls):
+        return
+    for loop in facts.names.nodes(ast.For):
+        if not is_held_out(loop.iter) or code.within(code.backwards, loop):
+            continue
+        for call in facts.names.own(loop, ast.Call):
+            net = call.func.id if isinstance(call.func, ast.Name) else ""
+            if net in nets and call.args and not code.module_of(call.func):
+                said = f"{net} is asked on held-out rows here, and this file never calls {net}.eval()."
+                yield finding(facts, "TO602", call, said, Confidence.PATTERN, severity=Severity.LOW)
+                return
 
 
 def _net(facts: Facts, code: TorchCode, ask: ast.Call) -> str:
