@@ -185,7 +185,7 @@ def _drift(look: _Look, workspace: Workspace, known: Declared, champion: ModelVe
     wanted = Wanted(
         reference=which, current=LOG + which, ignore=tuple(spec.ignore), since=_since(workspace, known.name, champion)
     )
-    options = Options(window=width(spec.window), alarms_per_day=spec.alarms_per_day)
+    options = Options(window=width(str(spec.window)), alarms_per_day=spec.alarms_per_day)
     found = drift_between(wanted, options, workspace.root)
     look.judged |= {"drift", "quality"}
     look.drift = bool(found["alarm"])

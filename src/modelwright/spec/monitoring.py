@@ -31,10 +31,15 @@ def seconds(text: str) -> float:
 
 class DriftWatch(Section, frozen=True, kw_only=True):
     enabled: bool = True
-    window: Annotated[
-        str,
-        Meta(pattern=r"^[1-9][0-9]*(rows|min|m|s|h|d|w)?$", description="one window: 500 rows, or a time such as 1d"),
-    ] = "1d"
+    window: (
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^[1-9][0-9]*(rows|min|m|s|h|d|w)?$", description="one window: 500 rows, or a time such as 1d"
+            ),
+        ]
+        | Annotated[int, Meta(ge=1)]
+    ) = "1d"
     alarms_per_day: Annotated[float, Meta(gt=0.0, le=100.0, description="false alarms that are acceptable a day")] = (
         0.033
     )
