@@ -164,7 +164,7 @@ evaluation:
   threshold: 0.75
 """
     )
-    said = cli("run", "pipeline.yaml", "--json", "--budget-s", "45")
+    said = cli("run", "pipeline.yaml", "--json", "--budget-s", "20")
     assert said.code in (0, 3), said.err + said.out
     result = said.json
     assert result["task"] == task

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,6 +39,9 @@ PATIENCE_S = 60.0
 @contextmanager
 def _started(folder: Path, workspace: str, *extra: str) -> Iterator[subprocess.Popen[str]]:
     """`modelwright run` as a process of its own; killed at the latest when the block ends."""
+    # a shell's background job ignores SIGINT, and its children inherit that
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [sys.executable, "-m", "modelwright", "run", "pipeline.yaml", "--workspace", workspace, "--json", *extra],
         cwd=folder,

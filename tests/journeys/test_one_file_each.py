@@ -138,7 +138,7 @@ evaluation:
   metric: hit_rate
   threshold: 0.6
 training:
-  budget_s: 15
+  budget_s: 120  # far more than any machine needs
 """
 
 
