@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from modelwright.registry import rollout_power
 from modelwright.registry.rollout_rules import Move
 from modelwright.registry.rollout_state import Rollout
 
@@ -34,5 +35,7 @@ def shown(rollout: Rollout, move: Move | None = None) -> dict[str, Any]:
         "token": rollout.token,
         "looks": list(rollout.looks),
         "plan": msgspec.to_builtins(plan),
+        "power": rollout_power.power(plan) if rollout.active else [],
+        "findings": rollout_power.findings(plan) if rollout.active else [],
         **({} if move is None else {"now": msgspec.to_builtins(move)}),
     }

@@ -29,6 +29,8 @@ def present(result: Any, page: Page) -> None:
         }
     )
     _present_now(result, page)
+    for finding in result.get("findings") or []:
+        page.line(f"  {finding['message']}", "yellow")
     for look in result.get("looks") or []:
         page.line(f"  look {look.get('number')}: {look.get('said')}")
     if result.get("report"):
