@@ -33,7 +33,7 @@ class Rates:
         self._due = memoryview(self._memory).cast("d")
 
     def take(self, place: int, step_s: float, now: float) -> float:
-        """Take one request: 0, or for how many seconds the key has to wait."""
+        """Take one request or row: 0, or for how many seconds the key has to wait."""
         due = self._due[place]
         if due < now:
             due = now
@@ -42,6 +42,10 @@ class Rates:
             return wait
         self._due[place] = due + step_s
         return 0.0
+
+    def owe(self, place: int, time_s: float, now: float) -> None:
+        """Take what nobody could refuse any more; whoever asks next waits for it."""
+        self._due[place] = max(self._due[place], now) + time_s
 
     def forget(self, place: int) -> None:
         self._due[place] = 0.0
@@ -53,7 +57,7 @@ class Caller:
 
     id: str
     allows: frozenset[str] = frozenset()
-    step_s: float = 0.0  # between two requests; 0 for as often as it likes
+    step_s: float = 0.0  # between two rows, each in a request of its own; 0 for as many as it likes
     place: int = 0  # in the shared rates
     ends: float = float("inf")  # time.monotonic() at which the key expires
 
@@ -123,6 +127,12 @@ class Access:
                     retry_after_s=wait,
                 )
         return caller
+
+    def charge(self, caller: Caller, rows: int) -> None:
+        """Count a request by its rows, the first of which `check` has taken. How many there are is known once they
+        are answered, so what is beyond the rate is owed by the requests that come after."""
+        if caller.step_s and rows > 1:
+            self._rates.owe(caller.place, caller.step_s * (rows - 1), self._clock())
 
     def _find(self, key: str) -> Caller:
         found = self._known.get(hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest())

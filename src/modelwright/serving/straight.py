@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from modelwright.serving.live import Served
     from modelwright.serving.roster import Ids
 
-#: request id and reply as bytes, and time.monotonic() at which the answer was there
-Given = tuple[bytes, bytes, float]
+#: request id and reply as bytes, time.monotonic() at which the answer was there, and the number of rows
+Given = tuple[bytes, bytes, float, int]
 #: from the body, the time of its last byte and the id of the caller's key
 Straight = Callable[[bytes, float, str], Given | None]
 
@@ -78,7 +78,7 @@ def straight(served: Served, label: str, log: PredictionLog | None, ids: Ids) ->
             _count_nulls(fields, values)
         served.requests += 1
         served.rows += 1
-        return said, body, done
+        return said, body, done, 1
 
     return answer
 
@@ -114,7 +114,7 @@ def _many(
                 field.nulls += column.count(None)
         served.requests += 1
         served.rows += count
-        return batch.request_id.encode(), body, done
+        return batch.request_id.encode(), body, done, count
 
     return answer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -128,3 +129,21 @@ def test_a_sweep_of_fifty_thousand_queries_gets_no_more_than_the_keys_rate() -> 
         time.s += 0.006
     assert set(codes) == {"", "key.rate"}
     assert codes.count("") <= 5 * 1_000 + 167  # and ten seconds' worth at the start
+
+
+def test_a_sweep_in_large_requests_is_held_to_the_same_rows() -> None:
+    time, rates = Time(), Rates()
+    keys = [_key("sweeper", rate_per_minute=1_000), _key("shop", rate_per_minute=1_000), _key("free")]
+    workers = [_access(time, *keys, rates=rates) for _ in range(2)]
+    rows = 0
+    for turn in range(3_600):  # an hour, a request of 10,000 rows each second
+        worker = workers[turn % 2]
+        with contextlib.suppress(Refused):
+            worker.charge(worker.check("sweeper", "predict", ""), 10_000)
+            rows += 10_000
+        assert _code(worker, "shop") == ""
+        time.s += 1.0
+    assert rows <= 60 * 1_000 + 10_000
+    for _ in range(100):
+        caller = workers[0].check("free", "predict", "")
+        workers[0].charge(caller, 10_000)

@@ -50,7 +50,7 @@ def plane_of(task: Task = Task.BINARY, log: Any = None, spec: ServingSpec | None
     return plane
 
 
-def quickly(plane: Plane, content: bytes) -> tuple[bytes, bytes, float] | None:
+def quickly(plane: Plane, content: bytes) -> tuple[bytes, bytes, float, int] | None:
     return plane.quickly('100 % "zoo"', content, 1.0, "k1")
 
 
@@ -100,6 +100,7 @@ def test_many_rows_are_said_written_and_counted_the_same(task: Task) -> None:
         answer = slow.answer(Ask(model='100 % "zoo"', body=content, received=1.0, caller="k1"))
         assert _plain(given[1]) == _plain(answer.body)
         assert json.loads(given[1])["request_id"] == given[0].decode()
+        assert given[3] == len(answer.predictions)
     written = [[decode(each) for each in log.records] for log in logs]
     same = {"request_id": "", "at_us": 0, "latency_us": 0}
     left, right = ([msgspec.structs.replace(each, **same) for each in one] for one in written)

@@ -15,7 +15,7 @@ from modelwright.interfaces.http.identity import Ids
 from modelwright.interfaces.http.incidents import Incidents
 from modelwright.interfaces.http.outbox import Outbox, Turn
 from modelwright.interfaces.http.replies import Reply
-from modelwright.interfaces.http.service import Service
+from modelwright.interfaces.http.service import Caller, Service
 from modelwright.serving.asking import Refused
 
 Answered = Callable[[bytes, Any], Awaitable[bytes]]
@@ -29,7 +29,7 @@ class Call:
 
     __slots__ = ("caller", "deadline", "head", "key", "received", "request_id", "span")
 
-    def __init__(self, head: Head, caller: str, received: float, deadline: float, span: str = "") -> None:
+    def __init__(self, head: Head, caller: Caller, received: float, deadline: float, span: str = "") -> None:
         self.head, self.caller, self.received, self.deadline = head, caller, received, deadline
         self.request_id = head.token("request_id", "x-request-id") if head.request_id else ""
         self.key = head.token("idempotency_key", "idempotency-key") if head.idempotency_key else ""
@@ -73,7 +73,7 @@ class Calls:
         caller = self._check(key, scope, "")
         left = context.time_remaining()
         deadline = received + (self._wait if left is None or left > self._wait else left)
-        return Call(head, caller.id, received, deadline, self.ids.span() if head.traceparent and head.trace() else "")
+        return Call(head, caller, received, deadline, self.ids.span() if head.traceparent and head.trace() else "")
 
     def _read(self, metadata: Any) -> tuple[Head, str | None]:
         """Metadata as a head and a key; remembered where nothing in it is of one call only."""

@@ -150,7 +150,7 @@ class Inference:
             self.running -= 1
         counters = self._service.counters
         counters.count("grpc_requests", (model, "OK"))
-        counters.observe_latency(int((time.monotonic() - call.received) * 1e6))
+        counters.observe_latency(int((time.monotonic() - call.received) * 1e6), model)
         named = self._said_of_log, ("x-request-id", header_text(request_id))
         context.set_trailing_metadata((*named, ("traceparent", call.traceparent)) if call.span else named)
         return reply
@@ -163,13 +163,15 @@ class Inference:
         ask = Ask(
             model=asked.model, which=asked.version, request_id=call.request_id or asked.id or call.name_in_trace,
             idempotency_key=call.key, sticky=head.token("sticky", "x-sticky-key") if head.sticky else "",
-            caller=call.caller, received=call.received, deadline=call.deadline,
+            caller=call.caller.id, received=call.received, deadline=call.deadline,
         )  # fmt: skip
         if asked.row is not None and asked.layout is not None and asked.layout.signature is signature:
             ask.typed = (signature.inputs, [asked.row])
         else:
             ask.columns = self._columns(asked, served, content)
         answer = self._plane.answer(ask)
+        if len(answer.predictions) > 1:
+            self._service.access.charge(call.caller, len(answer.predictions))
         if answer.version != served.version:
             served = self._plane.find(answer.model, str(answer.version))
         reply = self._writer.write(answer, served, asked.id or answer.request_id, asked.wanted)
@@ -190,7 +192,7 @@ class Inference:
             reply, request_id, model = self._answered(call, content)
             return Reply(200, reply, request_id=request_id, model=model)
 
-        return self._replays.once(call.caller, "ModelInfer", call.key, content, answer)
+        return self._replays.once(call.caller.id, "ModelInfer", call.key, content, answer)
 
 
 def _told(kept: Reply) -> tuple[bytes, str, str]:

@@ -131,8 +131,10 @@ class Exchange:
             self.tracing.end(request, reply)
         counters = self.service.counters
         counters.count("http_requests", (reply.model, _STATUS_TEXT[reply.status]))
+        if reply.rows > 1:
+            self.service.access.charge(request.caller, reply.rows)
         if reply.logged:
-            counters.observe_latency(int((time.monotonic() - started) * 1e6))
+            counters.observe_latency(int((time.monotonic() - started) * 1e6), reply.model)
         return reply
 
     def refuse(self, refused: Refused, target: bytes = b"", *, close: bool = False) -> Reply:

@@ -122,7 +122,7 @@ class FastLane(HttpToolsProtocol):
             return True
         body, quick, shedder = data[end:], known.quick, lane.shedder
         if quick and not self.deferred and (shedder is None or shedder.inline(received)):
-            given = lane.quick(known.model, body, received, caller.id)
+            given = lane.quick(known.model, body, received, caller)
             if given is not None:
                 if shedder is not None:
                     shedder.answered(given[2] - received)

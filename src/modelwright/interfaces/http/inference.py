@@ -107,7 +107,10 @@ class Inference:
         if head_size is not None:
             headers = (*headers, (b"inference-header-content-length", b"%d" % head_size))
         media = JSON if head_size is None else BINARY
-        return Reply(200, body, media, headers, header_text(answer.request_id), logged=True, model=answer.model)
+        return Reply(
+            200, body, media, headers, header_text(answer.request_id), logged=True, model=answer.model,
+            rows=len(answer.predictions),
+        )  # fmt: skip
 
 
 def _json(value: Any, model: str = "-") -> Reply:

@@ -13,7 +13,7 @@ from modelwright.interfaces.http.crowd import Crowd
 from modelwright.interfaces.http.known import KnownHeads
 from modelwright.interfaces.http.replies import JSON, NOTHING_LOADS, SECURITY, Reply, log_header
 from modelwright.interfaces.http.request import Request
-from modelwright.interfaces.http.service import Service
+from modelwright.interfaces.http.service import Caller, Service
 from modelwright.serving.asking import Refused
 from modelwright.serving.straight import Given
 
@@ -33,7 +33,7 @@ class Lane:
         self.shedder = service.shedder
         self.known = KnownHeads()
         self.crowd = Crowd(app.exchange, service.shedder)
-        self.check = service.access.check
+        self.check, self.charge = service.access.check, service.access.charge
         self.quickly = None if app.exchange.tracing.exports else service.plane.quickly
         self.wire = service.wire
         self.head_bytes = service.wire.header_bytes
@@ -55,25 +55,27 @@ class Lane:
         fixed = b"".join(b"%s: %s\r\n" % pair for pair in (*SECURITY, NOTHING_LOADS, *self._log_header))
         self._prefix = b"HTTP/1.1 200 OK\r\n" + self.default + b"content-type: application/json\r\n" + fixed
 
-    def quick(self, name: str, body: bytes, received: float, caller: str) -> Given | None:
+    def quick(self, name: str, body: bytes, received: float, caller: Caller) -> Given | None:
         """The reply of the plane's quick way, counted; None where there is none."""
-        given = None if self.quickly is None else self.quickly(name, body, received, caller)
+        given = None if self.quickly is None else self.quickly(name, body, received, caller.id)
         if given is not None:
+            if given[3] > 1:
+                self.charge(caller, given[3])
             self.counters.count("http_requests", (name, "200"))
-            self.counters.observe_latency(int((given[2] - received) * 1e6))
+            self.counters.observe_latency(int((given[2] - received) * 1e6), name)
         return given
 
     def reply(self, request: Request) -> Reply | Given:
         """Answer a request whose turn it is."""
         if request.quick:
-            given = self.quick(request.names[0], request.body, request.received, request.caller.id)
+            given = self.quick(request.names[0], request.body, request.received, request.caller)
             if given is not None:
                 return given
         return self.exchange.finish(request, request.body)
 
     def quick_raw(self, given: Given) -> bytes:
         """As `raw`, of what the plane gave quickly."""
-        request_id, body, _ = given
+        request_id, body = given[:2]
         if self.stopping:
             return self.raw(Reply(200, body, JSON, self._log_header, request_id.decode(), close=True))
         return b"%bcontent-length: %d\r\nx-request-id: %b\r\n\r\n%b" % (self._prefix, len(body), request_id, body)

@@ -62,7 +62,8 @@ class Predicting:
     def _predict(self, ask: Ask) -> Reply:
         answer = self._answer(ask)
         return Reply(
-            200, answer.body, JSON, self._headers, header_text(answer.request_id), logged=True, model=answer.model
+            200, answer.body, JSON, self._headers, header_text(answer.request_id), logged=True, model=answer.model,
+            rows=len(answer.predictions),
         )  # fmt: skip
 
     def explain(self, request: Request) -> Reply:

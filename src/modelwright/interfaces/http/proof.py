@@ -108,6 +108,9 @@ class _Open:
     def check(self, key: str | None, scope: str, client: str) -> _Open:
         return self
 
+    def charge(self, caller: _Open, rows: int) -> None:
+        return
+
 
 class _Uncounted:
     def count(self, name: str, labels: tuple[str, ...] = (), by: float = 1.0) -> None: ...

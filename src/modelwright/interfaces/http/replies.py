@@ -43,6 +43,7 @@ class Reply:
     close: bool = False
     model: str = "-"  # for the counters; a served name or nothing
     code: str = ""  # of the refusal
+    rows: int = 1  # that were answered, as the caller's rate counts them
     replayed: bool = False  # an idempotency key has had it before
     settle: Callable[[bool], None] | None = None  # called once: whether the record of it is safe
 

@@ -24,8 +24,8 @@ class Plane(Protocol):
 
     def answer(self, ask: Ask) -> Answer: ...
 
-    def quickly(self, name: str, body: bytes, received: float, caller: str) -> tuple[bytes, bytes, float] | None:
-        """Request id, reply and when it was there, for what most requests are; None: ask `answer`."""
+    def quickly(self, name: str, body: bytes, received: float, caller: str) -> tuple[bytes, bytes, float, int] | None:
+        """Request id, reply, when it was there and of how many rows, for what most requests are; None: ask `answer`."""
         ...
 
     def commit(self) -> int:
@@ -54,6 +54,10 @@ class Access(Protocol):
         rate. `client` is the peer's address. Raises Refused: key.missing, key.unknown, key.scope, key.rate."""
         ...
 
+    def charge(self, caller: Any, rows: int) -> None:
+        """Take all rows of an answered request but the first from the rate of whom `check` gave."""
+        ...
+
 
 class Counters(Protocol):
     """`serving.counters.Counters`. The door counts `http_requests` by (model, status) and `http_refused` by (code,)."""
@@ -62,7 +66,7 @@ class Counters(Protocol):
 
     def put(self, name: str, value: float, labels: tuple[str, ...] = ()) -> None: ...
 
-    def observe_latency(self, us: int) -> None: ...
+    def observe_latency(self, us: int, model: str = "") -> None: ...
 
     def read(self) -> Iterable[Reading]:
         """Every family, summed over the workers."""

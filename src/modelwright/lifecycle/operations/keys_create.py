@@ -18,7 +18,7 @@ class Request(_Request, frozen=True, kw_only=True):
     expires: Annotated[str, Meta(description="how long it opens: 90d, 12h, 52w, or never")] = "90d"
     rate: Annotated[
         Annotated[int, Meta(ge=1, le=100_000_000)] | None,
-        Meta(description="requests a minute; as many as come if left out"),
+        Meta(description="rows a minute, a request counting as one at least; as many as come if left out"),
     ] = None
 
 

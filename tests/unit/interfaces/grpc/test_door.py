@@ -217,7 +217,8 @@ def test_mass_cancelling_leaves_nothing_behind(door: Door) -> None:
 
 
 def test_keys_decide_who_may_ask_what_and_how_often() -> None:
-    keys = (key("mw_asks", "predict"), key("mw_looks", "read"), key("mw_slow", "predict", rate=60))
+    keys = (key("mw_asks", "predict"), key("mw_looks", "read"), key("mw_slow", "predict", rate=60),
+            key("mw_many", "predict", rate=60))  # fmt: skip
     with serving(host(keys=keys)) as door:
         infer = raw()
         bearer = lambda text: {"metadata": (("authorization", f"Bearer {text}"),)}  # noqa: E731
@@ -241,6 +242,8 @@ def test_keys_decide_who_may_ask_what_and_how_often() -> None:
         assert 0 < delay.seconds + delay.nanos / 1e9 <= 1
         assert int(trailers["retry-after"]) >= 1
         assert int(trailers["grpc-retry-pushback-ms"]) > 0
+        assert door.infer(raw(*[ROW] * 40), **bearer("mw_many")).model_name == "churn"
+        assert door.refused(infer, **bearer("mw_many"))[0] is Code.RESOURCE_EXHAUSTED, "its rows count"
 
 
 # ------------------------------------------------------------------ the log

@@ -117,6 +117,9 @@ def test_a_route_without_a_policy_cannot_be_built() -> None:
         Table([Route("/x/{name}", good, print, ""), Route("/x/{other}", good, print, "")])
 
 
+_DATATYPES = {float: "FP64", str: "BYTES", bool: "BOOL"}
+
+
 def test_a_flooding_key_is_told_when_to_come_back() -> None:
     keys = [hosting.key("flood", "predict", rate=60), hosting.key("calm", "predict")]
     with hosting.serving(hosting.host(keys=keys)) as door:
@@ -125,3 +128,21 @@ def test_a_flooding_key_is_told_when_to_come_back() -> None:
         assert refused
         assert all(int(headers["retry-after"]) >= 1 for headers in refused)
         assert _ask(door, "POST", hosting.PATH, "calm")[0] == 422
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_request_counts_by_its_rows(fast: bool) -> None:
+    keys = [hosting.key(name, "predict", rate=60) for name in ("one", "other")]
+    tensors = {"inputs": [{"name": name, "datatype": _DATATYPES[type(value)], "shape": [40], "data": [value] * 40}
+                          for name, value in hosting.ROW.items()]}  # fmt: skip
+    asked = {
+        "one": (hosting.PATH, hosting.body(*[hosting.ROW] * 40)),
+        "other": ("/v2/models/churn/infer", json.dumps(tensors).encode()),
+    }
+    with hosting.serving(hosting.host(keys=keys), fast=fast) as door:
+        for name, (path, content) in asked.items():
+            told = {"authorization": f"Bearer {name}"}
+            assert door.call("POST", path, content, told)[0] == 200
+            status, headers, _ = door.call("POST", hosting.PATH, hosting.body(), told)
+            assert status == 429
+            assert 25 <= int(headers["retry-after"]) <= 31

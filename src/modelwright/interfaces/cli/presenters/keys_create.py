@@ -16,6 +16,6 @@ def present(result: Any, page: Page) -> None:
             "name": result.get("name"),
             "opens": ", ".join(result.get("scopes") or ()),
             "until": result.get("expires_at") or "it is revoked",
-            "rate": f"{rate:,} requests a minute" if rate else None,
+            "rate": f"{rate:,} rows a minute" if rate else None,
         }
     )
