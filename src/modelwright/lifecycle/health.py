@@ -60,14 +60,14 @@ def parse(text: str) -> Metrics:
 
 
 def sample_of(metrics: Metrics, name: str, spec: SloSpec, at: datetime) -> Sample:
-    """Totals of one model. Latencies are counted for all models of a server together, so `slow` is this model's part
-    of them; a limit between two buckets counts as the next lower one."""
+    """Totals of one model; a limit between two buckets counts as the next lower one. Where a server does not tell
+    this model's latencies apart, `slow` is its part of those of all models."""
     own = [(labels, value) for labels, value in metrics.get("http_requests", []) if labels.get("model") == name]
     own += [(labels, value) for labels, value in metrics.get("grpc_requests", []) if labels.get("model") == name]
     requests = sum(value for _, value in own)
     errors = sum(value for labels, value in own if labels.get("status", "").startswith("5"))
     errors += _shed(metrics, requests)
-    slow = _slow_share(metrics, spec.latency_ms / 1e3)
+    slow = _slow_share(metrics, name, spec.latency_ms / 1e3)
     degraded = sum(value for labels, value in metrics.get("degraded", []) if labels.get("model") == name)
     return Sample(
         at_s=at.timestamp(), requests=requests, errors=min(errors, requests), slow=slow * requests,
@@ -83,21 +83,28 @@ def _shed(metrics: Metrics, requests: float) -> float:
     return max(0.0, shed - answered_503) * (requests / every if every else 0.0)
 
 
-def _buckets(metrics: Metrics) -> list[tuple[float, float]]:
-    return sorted((float(labels["le"]), value) for labels, value in metrics.get("request_duration_seconds_bucket", []))
+def _buckets(metrics: Metrics, name: str) -> list[tuple[float, float]]:
+    own = [
+        (labels, value)
+        for labels, value in metrics.get("model_request_duration_seconds_bucket", [])
+        if labels.get("model") == name
+    ]
+    return sorted(
+        (float(labels["le"]), value) for labels, value in own or metrics.get("request_duration_seconds_bucket", [])
+    )
 
 
-def _slow_share(metrics: Metrics, limit_s: float) -> float:
-    buckets = _buckets(metrics)
+def _slow_share(metrics: Metrics, name: str, limit_s: float) -> float:
+    buckets = _buckets(metrics, name)
     if not buckets or buckets[-1][1] == 0:
         return 0.0
     quick = max((count for edge, count in buckets if edge <= limit_s * (1 + 1e-9)), default=0.0)
     return 1.0 - quick / buckets[-1][1]
 
 
-def quantile_ms(metrics: Metrics, share: float) -> float | None:
+def quantile_ms(metrics: Metrics, name: str, share: float) -> float | None:
     """By linear interpolation within a bucket, as Prometheus does; the last finite edge where it lies above all."""
-    buckets = _buckets(metrics)
+    buckets = _buckets(metrics, name)
     if not buckets or buckets[-1][1] == 0:
         return None
     rank, low, below = share * buckets[-1][1], 0.0, 0.0
@@ -114,7 +121,7 @@ def of_server(metrics: Metrics, name: str) -> dict[str, Any]:
     """What the counters say, as `health` shows it."""
     gauges = {key: [value for _, value in metrics.get(key, [])] for key in ("memory_bytes", "load_seconds")}
     return {
-        "latency_ms": {f"p{int(share * 100)}": quantile_ms(metrics, share) for share in (0.5, 0.95, 0.99)},
+        "latency_ms": {f"p{int(share * 100)}": quantile_ms(metrics, name, share) for share in (0.5, 0.95, 0.99)},
         "memory_bytes": max(gauges["memory_bytes"], default=None),
         "load_s": max(gauges["load_seconds"], default=None),
         "workers": _one(metrics, "workers"),

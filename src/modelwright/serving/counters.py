@@ -26,6 +26,13 @@ _USED, _BEAT, _PID, _STATE = range(4)
 _VALUES = _FIXED + _HISTOGRAM + _NAMES
 _SLOT_BYTES = _VALUES * 8 + _NAMES * (_NAME_BYTES + 8)
 _OTHER = "counters_overflow"
+#: latencies are told apart for so many models of a slot; of all later ones together after that
+_MODELS = 16
+_BY_MODEL, OTHER_MODELS = "model_latency", "_other"
+
+#: buckets as labels: in shared memory by number, as Prometheus wants them by their upper end in seconds
+_BUCKETS = tuple(str(index) for index in range(len(BUCKETS_US) + 1))
+_EDGES = (*(f"{end / 1e6:g}" for end in BUCKETS_US), "+Inf")
 
 STARTING, READY, DRAINING, GONE, REFUSED = 0.0, 1.0, 2.0, 3.0, 4.0
 
@@ -146,8 +153,9 @@ class Board:
         found: dict[str, list[tuple[Mapping[str, str], float, str]]] = {}
         for (name, labels_), value in sorted(sums.items()):
             found.setdefault(name, []).append((_labelled(name, labels_), value, ""))
+        found.pop(_BY_MODEL, None)
         readings = [Reading(name, _kind(name), _help(name), tuple(values)) for name, values in sorted(found.items())]
-        return [*readings, self._latency(), self._workers()]
+        return [*readings, self._latency(), *_latency_by_model(sums), self._workers()]
 
     def _workers(self) -> Reading:
         ready = sum(self.state_of(slot) == READY for slot in range(1, self.slots))
@@ -161,7 +169,7 @@ class Board:
                 sums[index] += numbers[_FIXED + index]
         values: list[tuple[Mapping[str, str], float, str]] = []
         total = 0.0
-        for edge, count in zip((*(f"{end / 1e6:g}" for end in BUCKETS_US), "+Inf"), sums, strict=False):
+        for edge, count in zip(_EDGES, sums, strict=False):
             total += count
             values.append(({"le": edge}, total, "_bucket"))
         values.append(({}, sums[-2] / 1e6, "_sum"))
@@ -178,9 +186,12 @@ class Counters:
         self.board, self.slot = board, slot
         self._numbers = board.numbers(slot)
         self._places: dict[tuple[str, tuple[str, ...]], int] = {}
+        self._models: set[str] = set()
         for index in range(int(self._numbers[_USED])):  # the process before this one
             name, *labels = board.name(slot, index)
             self._places[name, tuple(labels)] = _FIXED + _HISTOGRAM + index
+            if name == _BY_MODEL:
+                self._models.add(labels[0])
 
     def count(self, name: str, labels: tuple[str, ...] = (), by: float = 1.0) -> None:
         place = self._places.get((name, labels))
@@ -203,10 +214,18 @@ class Counters:
 
         return add
 
-    def observe_latency(self, us: int) -> None:
-        numbers = self._numbers
-        numbers[_FIXED + bisect_left(BUCKETS_US, us)] += 1.0
+    def observe_latency(self, us: int, model: str = "") -> None:
+        """Of one request, and of the model that it was for."""
+        numbers, bucket = self._numbers, bisect_left(BUCKETS_US, us)
+        numbers[_FIXED + bucket] += 1.0
         numbers[_FIXED + _HISTOGRAM - 2] += us
+        if model:
+            if model not in self._models:
+                if len(self._models) >= _MODELS:
+                    model = OTHER_MODELS
+                self._models.add(model)
+            self.count(_BY_MODEL, (model, _BUCKETS[bucket]))
+            self.count(_BY_MODEL, (model, "sum"), us)
 
     def beat(self) -> None:
         """Say that this process turns."""
@@ -242,6 +261,24 @@ class Counters:
         self._numbers[_USED] = float(used + 1)
         self._places[name, labels] = place
         return place
+
+
+def _latency_by_model(sums: Mapping[tuple[str, tuple[str, ...]], float]) -> list[Reading]:
+    """Nothing before the first request of any model."""
+    by_model: dict[str, dict[str, float]] = {}
+    for (name, labels), value in sorted(sums.items()):
+        if name == _BY_MODEL:
+            by_model.setdefault(labels[0], {})[labels[1]] = value
+    values: list[tuple[Mapping[str, str], float, str]] = []
+    for model, seen in by_model.items():
+        total = 0.0
+        for bucket, edge in zip(_BUCKETS, _EDGES, strict=True):
+            total += seen.get(bucket, 0.0)
+            values.append(({"model": model, "le": edge}, total, "_bucket"))
+        values.append(({"model": model}, seen.get("sum", 0.0) / 1e6, "_sum"))
+        values.append(({"model": model}, total, "_count"))
+    help_ = "The same by model; those beyond the first 16 together"
+    return [Reading("model_request_duration_seconds", "histogram", help_, tuple(values))] if values else []
 
 
 def _kind(name: str) -> str:

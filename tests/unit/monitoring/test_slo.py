@@ -106,6 +106,22 @@ def test_samples_come_from_the_counters_that_a_server_shows() -> None:
     assert said["memory_bytes"] == 1e6
 
 
+def test_a_slow_neighbour_does_not_spend_the_budget_of_a_quick_model() -> None:
+    from modelwright.interfaces.http.exposition import text
+
+    counters = Counters(Board(2), 1)
+    for name, us in (("churn", 900), ("slow", 400_000)):
+        counters.count("http_requests", (name, "200"), 50.0)
+        for _ in range(50):
+            counters.observe_latency(us, name)
+    metrics = health.parse(text(counters.read()).decode())
+    at, spec = datetime(2026, 11, 21, tzinfo=UTC), SloSpec(latency_ms=250.0)
+    assert health.sample_of(metrics, "churn", spec, at).slow == 0.0
+    assert health.sample_of(metrics, "slow", spec, at).slow == pytest.approx(50.0)
+    assert health.of_server(metrics, "churn")["latency_ms"]["p99"] <= 1.0
+    assert health.of_server(metrics, "slow")["latency_ms"]["p50"] > 250.0
+
+
 def test_samples_are_kept_and_a_cut_line_is_passed_over(tmp_path: Path) -> None:
     workspace, now = Workspace(tmp_path), datetime.fromtimestamp(NOW, UTC)
     for number in range(3):

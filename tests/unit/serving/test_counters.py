@@ -74,3 +74,25 @@ def test_gauges_of_each_process_are_told_apart_and_the_living_are_counted() -> N
         counters.state = READY
     assert _found(board.read(), "memory_bytes") == {("1",): 100.0, ("2",): 200.0}
     assert _found(board.read(), "workers") == {(): 2}
+
+
+def test_latencies_are_told_apart_by_model_and_the_models_are_bounded() -> None:
+    board = Board(2)
+    counters = Counters(board, 0)
+    for _ in range(3):
+        counters.observe_latency(80, "quick")
+    Counters(board, 1).observe_latency(400_000, "slow")
+    Counters(board, 0).observe_latency(80, "quick")
+    found = {each.name: each for each in board.read() if each.kind == "histogram"}
+    whole, by_model = found["request_duration_seconds"], found["model_request_duration_seconds"]
+    counts = {labels["model"]: value for labels, value, suffix in by_model.values if suffix == "_count"}
+    assert counts == {"quick": 4, "slow": 1}
+    assert [value for _, value, suffix in whole.values if suffix == "_count"] == [5]
+    sums = {labels["model"]: value for labels, value, suffix in by_model.values if suffix == "_sum"}
+    assert sums == {"quick": 4 * 80 / 1e6, "slow": 0.4}
+    for number in range(200):
+        counters.observe_latency(80, f"model{number}")
+    (by_model,) = [each for each in board.read() if each.name == "model_request_duration_seconds"]
+    counts = {labels["model"]: value for labels, value, suffix in by_model.values if suffix == "_count"}
+    assert len(counts) == 18  # 16 of one process, one of another, and all that came later
+    assert counts["_other"] == 185
