@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelwright.checks.code import loading
-from modelwright.checks.code.asking import words
 from modelwright.checks.code.collecting import shown
-from modelwright.checks.code.inventory import LIBRARIES
 from modelwright.checks.code.names import Names
 from modelwright.checks.code.nouns import Source
 
 #: modules kept read, of all files of a review, and characters of one that is followed
 _KEPT = 64
 _LONGEST = 200_000
-#: modules that handle rows import one of these; others are not followed
-_ROWS = words(
-    """pandas numpy polars sklearn torch keras tensorflow xgboost lightgbm catboost imblearn statsmodels scipy datasets
-    transformers torchvision lightning joblib"""
+#: libraries that nobody's folder holds
+_LIBRARIES = frozenset(
+    """pandas numpy polars sklearn torch keras tensorflow xgboost lightgbm catboost imblearn statsmodels scipy
+    transformers torchvision lightning joblib matplotlib seaborn""".split()  # noqa: SIM905
 )
+#: modules that handle rows import one of these; others are not followed
+_ROWS = _LIBRARIES - {"matplotlib", "seaborn"} | {"datasets"}
 #: a file in which no such word stands judges nothing
 _WORDS = ("fit", "split", "score", "predict", "backward", "evaluate", "train")
 
@@ -54,7 +54,7 @@ class Neighbours:
         plain = module.lstrip(".")
         level = len(module) - len(plain)
         parts = plain.split(".") if plain else []
-        if not level and (not parts or parts[0] in sys.stdlib_module_names or parts[0] in LIBRARIES):
+        if not level and (not parts or parts[0] in sys.stdlib_module_names or parts[0] in _LIBRARIES):
             return None
         for folder in self._folders[level - 1 : level] if level else self._folders:
             path = self._below(folder, parts)
@@ -111,5 +111,5 @@ def _under(path: Path, folders: tuple[Path, ...]) -> bool:
 
 def may_follow(source: Source, names: Names) -> bool:
     """Does the file import something that may lie beside it, and do something with rows?"""
-    unknown = names.modules - LIBRARIES - _ROWS - sys.stdlib_module_names
+    unknown = names.modules - _LIBRARIES - sys.stdlib_module_names
     return bool(unknown) and any(word in source.text for word in _WORDS)

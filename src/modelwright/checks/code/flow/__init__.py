@@ -31,6 +31,7 @@ class Flow:
         self.source = source
         self.names = names
         self._near = near
+        self._abroad: Abroad | None = None
         self.complete = True  # False: the budget was spent, or something odd stopped the reading
         self.trouble = ""
         self._machine: Machine | None = None
@@ -52,18 +53,16 @@ class Flow:
 
     def abroad(self, node: ast.AST) -> Home | None:
         """The module beside this file that a node stands in; None for this file's own nodes."""
-        known = self._machine.abroad if self._machine is not None else None
-        return None if known is None else known.home(node)
+        return None if self._abroad is None else self._abroad.home(node)
 
     def site(self, node: ast.AST) -> ast.AST | None:
         """The call or import of this file that led to a node of another module."""
-        known = self._machine.abroad if self._machine is not None else None
-        return node if known is None else known.site(node)
+        return node if self._abroad is None else self._abroad.site(node)
 
     def _run(self, m: Machine) -> None:
         if self._near is not None and may_follow(self.source, self.names):
-            m.abroad = Abroad(m)
-            self._guarded(m, partial(m.abroad.bind, self.names, self._near, m.module))
+            m.abroad = self._abroad = Abroad(m)
+            self._guarded(m, partial(self._abroad.bind, self.names, self._near, m.module))
             m.reset()
         for statement in self.source.tree.body:
             self._guarded(m, partial(statements.run_block, m, [statement]))

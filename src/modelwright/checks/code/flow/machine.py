@@ -5,14 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from modelwright.checks.code.flow.rows import NOTHING, Root, Rows, whole
 from modelwright.checks.code.flow.values import UNKNOWN, Fit, Judge, Learn, Predict, Split, Use, Value
 from modelwright.checks.code.library import role
 
 if TYPE_CHECKING:
-    from modelwright.checks.code.flow.abroad import Abroad
     from modelwright.checks.code.flow.arguments import Call
     from modelwright.checks.code.names import Names
     from modelwright.checks.code.nouns import Source
@@ -50,6 +49,21 @@ class ExhaustedError(Exception):
     """The budget is spent; what was found so far stands."""
 
 
+class Beside(Protocol):
+    """Modules beside the file that it imports, as the machine asks for them."""
+
+    #: the first call of each function that was followed
+    sites: dict[ast.AST, ast.AST]
+
+    def world(self, function: ast.AST) -> tuple[Names, Scope]:
+        """The names and module scope in which a function's body is to be read."""
+        ...
+
+    def home(self, node: ast.AST) -> object | None:
+        """The other module a node stands in; None for the file under review."""
+        ...
+
+
 class Machine:
     """Runs one file over abstract values."""
 
@@ -64,7 +78,7 @@ class Machine:
     def __init__(self, source: Source, names: Names) -> None:
         self.source = source
         self.names = names
-        self.abroad: Abroad | None = None  # modules beside this file that it imports
+        self.abroad: Beside | None = None  # modules beside this file that it imports
         self.module = Scope()
         self.scope = self.module
         self.seen: dict[ast.AST, Value] = {}

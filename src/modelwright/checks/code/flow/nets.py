@@ -64,6 +64,9 @@ def method(m: Machine, c: Call, net: Value, name: str) -> Value:
         return learners.ask(m, c, net, name)
     if name in {"evaluate", "evaluate_generator", "test_on_batch"}:
         return judging.score(m, c, net, "evaluate")
+    if name == "add":  # a layer set up by a loop sets up the net
+        for layer in c.args:
+            net.loops |= m.knobs(layer)
     if name in {"add", "compile", "build", "load_weights", "load_state_dict", "summary", "zero_grad", "save"}:
         return UNKNOWN
     if name in {
