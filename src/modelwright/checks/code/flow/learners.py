@@ -29,17 +29,8 @@ ASKING = frozenset(
     ]
 )
 _FITTING = frozenset(
-    [
-        "fit",
-        "partial_fit",
-        "adapt",
-        "fit_on_texts",
-        "fit_generator",
-        "train_on_batch",
-        "build_vocab",
-        "train_new_from_iterator",
-        "train_from_iterator",
-    ]
+    """fit partial_fit adapt fit_on_texts fit_generator train_on_batch build_vocab train_new_from_iterator
+    train_from_iterator""".split()  # noqa: SIM905
 )
 _APPLYING = frozenset(
     ["transform", "texts_to_sequences", "texts_to_matrix", "flow", "encode", "__call__", "infer_vector"]
@@ -276,15 +267,11 @@ def _event(m: Machine, outer: Value, est: Value, kind: str) -> Learn:
         kind,
         est.cls,
         found.rows,
-        supervised=kind in SUPERVISED and _uses_target(found, est),
+        supervised=kind in SUPERVISED,
         columns=columns,
         of_target=found.x.target and not (found.x.only is None and found.x.kind == "frame"),
         detail=est.cls.rpartition(".")[2],
     )
-
-
-def _uses_target(found: Fit, est: Value) -> bool:
-    return True
 
 
 def _given(est: Value) -> bool:
