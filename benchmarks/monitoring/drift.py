@@ -147,6 +147,7 @@ def rates(trials: int) -> None:
         ),
         "AR(1) 0.5 in row order, 500 rows": lambda: _ar(0.5, trials),
         "AR(1) 0.9 in row order, 500 rows": lambda: _ar(0.9, trials),
+        "AR(1) 0.95 in row order, 500 rows": lambda: _ar(0.95, trials),
         "seasonal by day and week, windows of 1d": lambda: rate(
             timed(56, 700, seasonal=0.6), timed(28, 700, seasonal=0.6), trials // 10,
             sizes=(19_997, 19_997 + 56), window="1d", time_column="at",
