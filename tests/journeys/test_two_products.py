@@ -78,6 +78,7 @@ def test_the_run_is_made_again_to_the_last_byte_also_where_the_process_beside_ev
     from modelwright.lifecycle.stages.trying import Trial
 
     monkeypatch.setattr("modelwright.lifecycle.stages.trying.cores", lambda: 2)
+    monkeypatch.setattr("modelwright.lifecycle.stages.trying._crowded", lambda: False)
     steps = {json.loads(file.read_text())["name"]: file.parent for file in tmp_path.rglob("cache/steps/*/step.json")}
     about = (steps["split"], steps["train"], learn.read(steps["train"]), 2)
     with Trial() as trial:

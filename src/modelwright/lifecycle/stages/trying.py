@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 #: rows of the development part that the parity gate and the reference statistics are made from
 _SAMPLE_ROWS = 2_000
 _TIMEOUT_S = 600.0
+#: runnable processes for each core, over the last minute; our own workers are one for each
+_CROWDED = 2.0
 
 
 def sample_of(parts: partition.Partition) -> pl.DataFrame:
@@ -65,7 +67,7 @@ class Trial:
         from modelwright.registry.sandbox import WaitingProbe
 
         hooks = [*learned.model.hooks, *(learned.fast.hooks if learned.fast else ())]
-        if len(learned.model.members) == 1 or hooks or min(workers or cores(), cores()) < 2:
+        if len(learned.model.members) == 1 or hooks or min(workers or cores(), cores()) < 2 or _crowded():
             return
         root = str(Path(__file__).parents[3])
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
@@ -98,6 +100,11 @@ class Trial:
 
         self._probe = self._probe or WaitingProbe(hooks)
         return self._probe
+
+
+def _crowded() -> bool:
+    """Whether others hold the machine's cores: a second process then takes its time from the first."""
+    return hasattr(os, "getloadavg") and os.getloadavg()[0] > _CROWDED * (os.cpu_count() or 1)
 
 
 def main(split: Path, trained: Path) -> None:
