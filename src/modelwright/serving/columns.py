@@ -20,6 +20,7 @@ BLANKS = "\t\n\x0b\x0c\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u200
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive UTC is the storage of a datetime column
 _PER_SECOND = {"epoch s": 1.0, "epoch ms": 1e3}
 _FRACTION = re.compile(r"\.\d+")
+_WHOLE = re.compile(r"0|-?[1-9]\d{0,14}")
 
 Said = tuple[str, str]  # code and message
 
@@ -28,7 +29,7 @@ class Field:
     """One column: turns a JSON value into what a table stores, and counts what training never saw."""
 
     __slots__ = ("format", "high", "known", "low", "name", "null", "nulls", "outside", "refuse_outside",
-                 "refuse_unseen", "stated_high", "stated_low", "type", "unseen")  # fmt: skip
+                 "refuse_unseen", "stated_high", "stated_low", "type", "unseen", "whole")  # fmt: skip
 
     def __init__(self, field: SignatureField, spec: ServingSpec) -> None:
         policy = spec.columns.get(field.name, ColumnPolicy())
@@ -40,6 +41,7 @@ class Field:
         self.known: frozenset[str] | None = None
         if field.type is ColumnType.CATEGORY and listed is not None and len(listed) < _LISTED:
             self.known = frozenset(listed)
+        self.whole = written_whole(field)
         self.stated_low, self.stated_high = policy.low, policy.high  # what a person declared is always refused
         numeric = field.type is ColumnType.NUMBER
         self.low = field.low if numeric and field.low is not None else -math.inf
@@ -81,6 +83,18 @@ class BadValueError(ValueError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code, self.message = code, message
+
+
+def written_whole(field: SignatureField) -> bool:
+    """Whether all categories are whole numbers as JSON writes them: a table read them from numbers, so a request may
+    hold them as numbers too."""
+    listed = field.categories
+    return (
+        field.type is ColumnType.CATEGORY
+        and bool(listed)
+        and len(listed or ()) < _LISTED
+        and all(_WHOLE.fullmatch(one) for one in listed or ())
+    )
 
 
 def text(value: str) -> str | None:
@@ -142,6 +156,14 @@ def _text(field: Field, value: Any) -> str | None:
     return text(value)
 
 
+def _category(field: Field, value: Any) -> str | None:
+    if field.whole and type(value) is not str:
+        if type(value) is not int:
+            raise _wrong(field, value, "a whole number or a text")
+        return str(int(_number(field, value)))
+    return _text(field, value)
+
+
 def _datetime(field: Field, value: Any) -> datetime | None:
     kind: type = type(value)
     if kind is str:
@@ -166,7 +188,7 @@ def _datetime(field: Field, value: Any) -> datetime | None:
 _STORED: dict[ColumnType, Callable[[Field, Any], Any]] = {
     ColumnType.NUMBER: _number,
     ColumnType.BOOLEAN: _boolean,
-    ColumnType.CATEGORY: _text,
+    ColumnType.CATEGORY: _category,
     ColumnType.TEXT: _text,
     ColumnType.DATETIME: _datetime,
 }

@@ -325,7 +325,10 @@ _astuple = msgspec.structs.astuple
 def _body_type(fields: Sequence[Field], ignore_unknown: bool) -> type[msgspec.Struct]:
     names = {f"c{at}": field.name for at, field in enumerate(fields)}
     strict_rows = not ignore_unknown
-    cells = [(place, _TYPES[field.type]) for place, field in zip(names, fields, strict=True)]
+    cells = [
+        (place, _TYPES[field.type] | int if field.whole else _TYPES[field.type])
+        for place, field in zip(names, fields, strict=True)
+    ]
     lists: list[Any] = [(place, list.__class_getitem__(kind)) for place, kind in cells]
     row = msgspec.defstruct("Row", cells, rename=names, forbid_unknown_fields=strict_rows, gc=False)
     columns = msgspec.defstruct("Columns", lists, rename=names, forbid_unknown_fields=strict_rows)

@@ -45,7 +45,7 @@ def straight(served: Served, label: str, log: PredictionLog | None, ids: Ids) ->
     body_of, kept, schema, flags = _body_of(served), served.redaction.apply, served.schema_number, served.flags
     append = None if log is None else log.append
     many = _many(served, label, log, ids, read, colons - 1)
-    monotonic, now_ns, next_id = time.monotonic, time.time_ns, ids.next
+    monotonic, now_ns, next_id, stored = time.monotonic, time.time_ns, ids.next, _stored(fields)
 
     def answer(content: bytes, received: float, caller: str) -> Given | None:
         if len(content) > most_bytes:
@@ -55,7 +55,7 @@ def straight(served: Served, label: str, log: PredictionLog | None, ids: Ids) ->
             return None if many is None else many(content, received, caller, found - 1)
         try:
             (only,) = read(content).rows
-            values = _astuple(only)
+            values = stored(only)
             outcome = row(values)
             request_id = next_id()
             said = request_id.encode()
@@ -89,6 +89,7 @@ def _many(
     """The same for many rows, a column at a time. The last argument is how many colons the rows may hold, `a_row` each:
     a key that came twice would bring one more than its row may have."""
     score, most_rows, fields = served.scoring.columns(), served.limits.max_rows, served.decoder.fields
+    stored = _stored(fields)
     if score is None:
         return None
 
@@ -97,7 +98,7 @@ def _many(
         if odd or not BY_COLUMN <= count <= most_rows:
             return None
         try:
-            values = list(map(_astuple, read(content).rows))
+            values = list(map(stored, read(content).rows))
             if len(values) != count:
                 return None
             columns = list(zip(*values, strict=True))
@@ -117,6 +118,22 @@ def _many(
         return batch.request_id.encode(), body, done, count
 
     return answer
+
+
+def _stored(fields: Sequence[Field]) -> Callable[[Any], tuple[Any, ...]]:
+    """A row's values as tables store them: categories that were sent as whole numbers are texts there."""
+    wholes = [at for at, field in enumerate(fields) if field.whole]
+    if not wholes:
+        return _astuple
+
+    def stored(row: Any) -> tuple[Any, ...]:
+        values: tuple[Any, ...] = _astuple(row)
+        if any(type(values[at]) is int for at in wholes):
+            texts = {at: str(values[at]) for at in wholes if type(values[at]) is int}
+            return tuple(texts.get(at, value) for at, value in enumerate(values))
+        return values
+
+    return stored
 
 
 def _count_nulls(fields: Sequence[Field], values: Sequence[Any]) -> None:
@@ -168,5 +185,6 @@ def _kind(field: Field) -> Any:
             return None
         return Annotated[float, msgspec.Meta(ge=low, le=high)]
     if field.type is ColumnType.CATEGORY and field.known:
-        return Literal[tuple(sorted(field.known))]
+        listed = sorted(field.known)
+        return Literal[(*listed, *map(int, listed))] if field.whole else Literal[tuple(listed)]
     return None

@@ -10,6 +10,7 @@ from modelwright.core.nouns import ColumnType, SignatureField, Task
 from modelwright.interfaces.http.routes import Route
 from modelwright.interfaces.http.service import Service
 from modelwright.registry.answers import describe_task
+from modelwright.serving.columns import written_whole
 from modelwright.serving.live import Served
 from modelwright.spec.serving import ColumnPolicy
 
@@ -170,7 +171,8 @@ def _field(field: SignatureField, served: Served) -> Json:
     kind = {ColumnType.NUMBER: "number", ColumnType.BOOLEAN: "boolean"}.get(field.type, "string")
     policy = served.spec.columns.get(field.name, ColumnPolicy())
     nullable = policy.null != "refuse"
-    found: Json = {"type": [kind, "null"] if nullable else kind}
+    kinds = [kind, *(["integer"] if written_whole(field) else []), *(["null"] if nullable else [])]
+    found: Json = {"type": kinds if len(kinds) > 1 else kind}
     words = []
     if field.low is not None and field.high is not None:
         words.append(f"training saw {field.low:g} to {field.high:g}")

@@ -1,7 +1,8 @@
 """The Open Inference Protocol V2 without a transport: tensors to columns, and answers to tensors.
 
-One input per column (NUMBER takes every numeric datatype, BOOLEAN takes BOOL, the others take BYTES), or, where all
-columns are numbers, one input of the shape [rows, columns] in the signature's order.
+One input per column: NUMBER takes every numeric datatype, BOOLEAN takes BOOL, the others take BYTES, and categories that
+are whole numbers integers too. Or, where all columns are numbers, one input of the shape [rows, columns] in the
+signature's order.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import msgspec
 
 from modelwright.core.errors import did_you_mean
 from modelwright.core.nouns import ColumnType, Signature, Task
-from modelwright.interfaces.v2.tensors import Tensor, flags, invalid, numbers_or_none, texts
+from modelwright.interfaces.v2.tensors import Tensor, flags, invalid, numbers_or_none, texts, wholes
 from modelwright.serving.asking import Answer, Refused
+from modelwright.serving.columns import written_whole
 
 PREDICTION, PROBABILITIES = "prediction", "probabilities"
-_NUMERIC = frozenset({"INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64", "FP16", "FP32", "FP64"})
+_WHOLE = frozenset({"INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"})
+_NUMERIC = _WHOLE | {"FP16", "FP32", "FP64"}
 _Reader = Callable[[Tensor], list[Any]]
 #: column type -> (datatypes taken, the one metadata names, how values are read)
 _READ: dict[ColumnType, tuple[frozenset[str], str, _Reader]] = {
@@ -67,6 +70,8 @@ def columns_of(tensors: Sequence[Tensor], signature: Signature, most_rows: int) 
         if tensor.name in found:
             raise invalid(tensor.name, "stands twice")
         taken, named, read = _READ[field.type]
+        if tensor.datatype in _WHOLE and written_whole(field):
+            taken, read = _WHOLE, wholes
         if tensor.datatype not in taken:
             raise invalid(tensor.name, f"has the datatype {tensor.datatype[:20]!r}; this column takes {named}",
                           "request.type")  # fmt: skip

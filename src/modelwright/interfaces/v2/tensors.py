@@ -74,6 +74,11 @@ def numbers_or_none(tensor: Tensor) -> list[Any]:
     return list(array.astype(np.float64).tolist())
 
 
+def wholes(tensor: Tensor) -> list[Any]:
+    """As a column of whole numbers; whether JSON's are whole, the plane judges."""
+    return list(tensor.data) if tensor.data is not None else list(numbers(tensor).tolist())
+
+
 def flags(tensor: Tensor) -> list[Any]:
     """As a column of booleans."""
     if tensor.data is not None:
