@@ -1,7 +1,7 @@
 """The Open Inference Protocol V2 without a transport: tensors to columns, and answers to tensors.
 
-One input per column: NUMBER takes every numeric datatype, BOOLEAN takes BOOL, the others take BYTES, and categories that
-are whole numbers integers too. Or, where all columns are numbers, one input of the shape [rows, columns] in the
+One input per column: NUMBER takes every numeric datatype, BOOLEAN takes BOOL, the others take BYTES, and categories
+that are whole numbers integers too. Or, where all columns are numbers, one input of the shape [rows, columns] in the
 signature's order.
 """
 
