@@ -33,7 +33,7 @@ _MOST_LOOKS = 200_000
 #: to spare.
 _SHORTER_PAYS, _FREE = 2.5, 700
 #: threshold at 10,000 rows and growth with the logarithm of the rows seen, in nats; benchmarks/monitoring/decay.py
-#: draws streams of many rates and reference lengths, and these keep every one of them under 1 % of streams
+#: draws streams of many rates and reference lengths, and these keep all of them together under 1 % of streams
 THRESHOLD, GROWTH = 8.0, 0.8
 _AT_ROWS = 10_000
 #: evidence against so many rows before a change counts half, against twice as many four fifths; at least so much
