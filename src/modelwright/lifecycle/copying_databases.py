@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from modelwright.core.errors import AdapterError
+from modelwright.records.segments import sync_folder
 
 #: files that belong to one state of a database and never to a copy of it
 SIDES = ("-wal", "-shm", "-journal")
@@ -98,11 +99,7 @@ def repair(journal: Path, snapshot: Path, aside: Path) -> tuple[int, int]:
         if stale.exists():
             stale.replace(aside.with_name(aside.name + side))
     fresh.replace(journal)
-    handle = os.open(journal.parent, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(journal.parent)
     return first, last
 
 

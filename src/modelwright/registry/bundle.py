@@ -16,6 +16,7 @@ from modelwright.core.errors import ModelError, StateError
 from modelwright.core.nouns import Estimate, Signature, Verdict
 from modelwright.core.run import ScorerRecord
 from modelwright.core.tables import Coercion, Predictions
+from modelwright.records.segments import sync_folder
 from modelwright.registry import answers, golden, intervals
 from modelwright.registry import manifest as manifests
 from modelwright.registry.graph_check import check_graph
@@ -256,19 +257,11 @@ def _write_whole(folder: Path, files: Mapping[str, bytes]) -> None:
                 handle.flush()
                 os.fsync(handle.fileno())
         for made in [draft, *(path for path in draft.rglob("*") if path.is_dir())]:
-            _flush_folder(made)
+            sync_folder(made)
         draft.rename(folder)
-        _flush_folder(folder.parent)
+        sync_folder(folder.parent)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-
-
-def _flush_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 # ---------------------------------------------------------------- loading

@@ -18,6 +18,7 @@ import msgspec
 from modelwright.core.digests import digest, digest_of
 from modelwright.core.errors import NotFoundError, StateError, did_you_mean
 from modelwright.core.nouns import Event
+from modelwright.records.segments import sync_folder
 from modelwright.registry.routes import RouteState
 
 TAKEN = "snapshot.taken"
@@ -105,7 +106,7 @@ class Objects:
                 os.fsync(target.fileno())
             place.parent.mkdir(exist_ok=True, mode=0o700)
             draft.replace(place)
-            _flush(place.parent)
+            sync_folder(place.parent)
             return kept, True
         finally:
             draft.unlink(missing_ok=True)
@@ -217,11 +218,3 @@ def _damaged(what: str, how: str) -> StateError:
         hint="nothing has been changed; use another snapshot or a backup",
         subject=f"file:{what}",
     )
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

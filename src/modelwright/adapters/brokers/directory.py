@@ -14,6 +14,7 @@ from pathlib import Path
 from modelwright.adapters.brokers._held import Held
 from modelwright.adapters.brokers._urls import Place, parse, trouble, wrong
 from modelwright.records.ports import Broker, Inlet, Message, Outlet
+from modelwright.records.segments import sync_folder
 
 _POLL_S = 0.05
 _KEYS, _TAKEN = ".keys", ".taken"
@@ -163,7 +164,7 @@ class _Outlet:
             for message in messages:
                 self._write(message)
             for folder in (self._folder, self._keys):
-                _flush(folder)
+                sync_folder(folder)
         except OSError as error:
             raise trouble(self._place, "writing", error) from error
 
@@ -186,14 +187,6 @@ class _Outlet:
 
     def close(self) -> None:
         """Nothing is held open."""
-
-
-def _flush(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 PLUGIN: Broker = _Directory()
